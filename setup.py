@@ -1,0 +1,57 @@
+"""Packaging of Boxmill. Versions here are ranges that work; requirements.txt holds the exact ones that CI runs."""
+
+from setuptools import setup
+
+TENSORFLOW = "tensorflow>=2.16,<2.22"
+
+setup(
+    name="boxmill",
+    version="0.1.0",
+    description="Annotated images to TFRecord datasets, and detectors over video, on Apache Beam",
+    long_description="See README.md",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    # Listed one by one: tests and benchmarks never travel to workers.
+    packages=[
+        "pipelines",
+        "transforms",
+        "transforms.annotations",
+        "transforms.detections",
+        "transforms.detectors",
+        "transforms.examples",
+        "transforms.images",
+        "transforms.ledger",
+        "transforms.shards",
+        "transforms.splits",
+        "transforms.videos",
+    ],
+    install_requires=[
+        "absl-py>=2.1,<3",
+        "apache-beam>=2.77,<2.78",
+        "defusedxml>=0.7,<0.8",
+        "google-cloud-storage>=2.16,<4",
+        "google-crc32c>=1.5,<2",
+        "numpy>=1.26,<2.5",
+        "pillow>=11,<13",
+        "pyarrow>=18,<26",
+        "pyyaml>=6,<7",
+        "rich>=13,<16",
+    ],
+    extras_require={
+        "video": ["av>=14,<19", TENSORFLOW],
+        "gcp": ["apache-beam[gcp]>=2.77,<2.78"],
+        "report": ["tensorboard>=2.16,<2.22"],
+        "dev": [
+            "hypothesis>=6,<7",
+            "mypy>=1.13,<3",
+            "psutil>=6,<8",
+            "pycocotools>=2.0.8,<3",
+            "pytest>=8,<10",
+            "pytest-xdist>=3,<4",
+            "ruff>=0.8,<1",
+            "tensorflow-datasets>=4.9,<5",
+            TENSORFLOW,
+        ],
+    },
+    entry_points={"console_scripts": ["boxmill=pipelines.cli:main"]},
+)

@@ -1,0 +1,1 @@
+"""Read: one module a format, all to AnnotatedImage."""

@@ -1,0 +1,1 @@
+"""Write: detections as Parquet, exports and annotated video."""

@@ -1,0 +1,1 @@
+"""Infer: every generation of detection model behind one Detector."""

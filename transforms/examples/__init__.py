@@ -1,0 +1,1 @@
+"""Encode: an AnnotatedImage to deterministic tf.train.Example bytes."""

@@ -1,0 +1,1 @@
+"""Check: bytes to a verified image."""

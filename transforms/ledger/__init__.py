@@ -1,0 +1,1 @@
+"""Account: reasons, rows and the closing identity."""

@@ -1,0 +1,1 @@
+"""Write: framing, the shard writer, the manifest and the commit."""

@@ -1,0 +1,1 @@
+"""Cut: probe, segments and decoding of videos."""
