@@ -244,8 +244,9 @@ class SegmentDecoder:
 def _prime(container: InputContainer, stream: Any) -> None:
     """Shows the decoder the video's first packet, then empties it.
 
-    Encoders sign their first packet alone, and FFmpeg's decoders need that signature to decode what some versions
-    wrote wrongly (x264 before build 151 at 4:4:4, early MPEG-4 encoders): without it all that follows is damaged.
+    Encoders sign their first packet alone, and FFmpeg's decoders need that signature to decode what some
+    versions wrote wrongly (x264 before build 151 at 4:4:4, early MPEG-4 encoders): without it all that follows is
+    damaged.
     """
     context = stream.codec_context
     try:
