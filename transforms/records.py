@@ -81,7 +81,8 @@ class AnnotatedImage:
       image_id: the source's own id, or "".
       width, height: as the annotation claims, in pixels; None where it does not say.
       objects: those whose fields could be read.
-      problems: objects whose fields could not be read, already dropped.
+      problems: objects that were dropped since their fields could not be read, or that stay among ``objects`` with
+        a remark (status "repaired").
       repairs: reasons of repairs to the image's entry itself (an encoding, say).
       source, annotation_file: where it was read, for the ledger.
     """
@@ -99,7 +100,7 @@ class AnnotatedImage:
 
     @property
     def boxes_read(self) -> int:
-        return len(self.objects) + len(self.problems)
+        return len(self.objects) + sum(problem.status == "dropped" for problem in self.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +121,30 @@ class Rejection:
     problems: tuple[BoxProblem, ...] = ()
     source: str = ""
     annotation_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredClasses:
+    """The classes that an annotation file declares, used or not, with its own ids in the order of the file."""
+
+    ids: tuple[tuple[str, int], ...]
+
+
+Reading = AnnotatedImage | Rejection | DeclaredClasses
+"""What a format's reader yields."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContext:
+    """What a format's reader is told about the file that it reads.
+
+    Attributes:
+      source: name of the source, for the ledger.
+      annotation_file: path relative to the annotations' root, for the ledger; its folder is joined to bare image
+        names by formats that keep one file beside each image.
+      voc_origin: 0 if VOC coordinates are edges, 1 if they are 1-based inclusive pixel indices.
+    """
+
+    source: str
+    annotation_file: str
+    voc_origin: Literal[0, 1] = 0

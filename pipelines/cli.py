@@ -1,0 +1,47 @@
+"""The command ``boxmill``: finds the command that is meant and hands it the rest of the line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from pipelines.flags import HELP_FLAGS
+from pipelines.version import VERSION
+
+COMMANDS = {
+    "build": ("pipelines.build_tfrecords", "annotated images to a TFRecord dataset"),
+    "verify": ("pipelines.verify_tfrecords", "check every byte of a dataset"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if not argv or argv[0] in HELP_FLAGS:
+        print(_help(), end="")
+        return 0 if argv else 1
+    name, *rest = argv
+    if name == "--version":
+        print(f"boxmill {VERSION}")
+        return 0
+    if name not in COMMANDS:
+        close = get_close_matches(name, COMMANDS, 1)
+        advice = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(COMMANDS)}"
+        print(f"boxmill: unknown command {name!r}, {advice}", file=sys.stderr)
+        return 1
+    module = importlib.import_module(COMMANDS[name][0])
+    return int(module.main(rest))
+
+
+def _help() -> str:
+    lines = ["Boxmill: datasets for object detectors, and detectors over video, on Apache Beam.", ""]
+    lines += ["Usage: boxmill COMMAND [flags]", "", "Commands:"]
+    lines += [f"  {name:<8} {text}" for name, (_, text) in COMMANDS.items()]
+    lines += ["", "boxmill COMMAND --help lists the flags of a command."]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""One command line for two owners: our flags by absl, Beam's options by Beam; what neither knows is refused.
+
+Flags are defined into a ``FlagValues`` of each command, so that nothing global is parsed and commands do not see each
+other's flags.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from absl import flags
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+HELP_FLAGS = frozenset({"-h", "-help", "--help", "--helpfull", "--helpshort", "-?"})
+
+
+class UsageError(Exception):
+    """A mistake of the user on the command line; the message says what to change."""
+
+
+def parse_flags(defined: flags.FlagValues, argv: Sequence[str]) -> tuple[flags.FlagValues, PipelineOptions]:
+    """Parses a command line without the program's name.
+
+    Args:
+      defined: the command's flags; they are not changed.
+      argv: arguments; those that absl does not know are Beam's.
+
+    Returns:
+      The command's flags with their values, and Beam's options.
+
+    Raises:
+      UsageError: a flag nobody knows, a value that does not fit, or an argument that is no flag.
+    """
+    values = copy.deepcopy(defined)
+    values.set_gnu_getopt(True)  # else parsing ends at the first value that stands apart from its flag
+    try:
+        rest = values(["boxmill", *argv], known_only=True)[1:]
+    except flags.Error as error:
+        raise UsageError(str(error)) from None
+    return values, _beam_options(values, rest)
+
+
+def _beam_options(values: flags.FlagValues, rest: Sequence[str]) -> PipelineOptions:
+    from apache_beam.options import pipeline_options
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    class Parser(pipeline_options._BeamArgumentParser):  # type: ignore[misc]
+        def error(self, message: str) -> NoReturn:
+            raise UsageError(message)
+
+    parser = Parser(allow_abbrev=False, add_help=False)
+    for options in {str(cls): cls for cls in PipelineOptions.__subclasses__()}.values():
+        options._add_argparse_args(parser)
+    _, unknown = parser.parse_known_args(list(rest))
+    if unknown:
+        known = [f"--{name}" for name in values]
+        known += [name for action in parser._actions for name in action.option_strings]
+        raise UsageError(_unknown_message(unknown[0], known))
+    return PipelineOptions(list(rest))
+
+
+def _unknown_message(argument: str, known: Sequence[str]) -> str:
+    if not argument.startswith("-"):
+        return f"{argument!r} is no flag: values are given as --flag=value"
+    name = argument.split("=")[0]
+    close = difflib.get_close_matches(name, known, 1)
+    return f"unknown flag {name}" + (f", did you mean {close[0]}?" if close else "; --help lists the flags")
+
+
+def help_text(summary: str, usage: str, defined: flags.FlagValues, examples: Sequence[str] = ()) -> str:
+    """The text of ``--help``: what the command does, its flags in the order of their definition, examples."""
+    lines = [summary, "", f"Usage: {usage}", "", "Flags:"]
+    for flag in (item for items in defined.flags_by_module_dict().values() for item in items):
+        choices = getattr(flag.parser, "enum_values", None)
+        kind = "|".join(choices) if choices else flag.flag_type().split()[-1].upper()
+        head = f"  --{flag.name}" if flag.boolean else f"  --{flag.name}={kind}"
+        default = f" (default: {flag.default_as_str})" if flag.default not in (None, False, "", []) else ""
+        lines.append(head)
+        lines += textwrap.wrap(" ".join(flag.help.split()) + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    lines += ["", "Any option of Apache Beam may stand beside these, such as --runner, --direct_num_workers and"]
+    lines += ["--direct_running_mode=multi_processing."]
+    if examples:
+        lines += ["", "Examples:", *(f"  {example}" for example in examples)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,66 @@
+"""Worker processes of the local runner, forked from a server that has everything imported already.
+
+A worker of Beam's own subprocess mode spends seconds importing Beam. Here one server process imports it while the
+launcher does the same on another core, and each worker is a fork of that server: it is there at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from multiprocessing import connection, forkserver
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
+_CONTEXT: ForkServerContext = multiprocessing.get_context("forkserver")
+FORKED_URN = "boxmill:env:forked_process:v1"
+
+
+def start_fork_server(modules: Sequence[str]) -> None:
+    """Starts the server, which begins to import; call it before any import that takes long.
+
+    Args:
+      modules: what workers need, imported once, in the server. None of them may start threads.
+    """
+    _CONTEXT.set_forkserver_preload(["pipelines.quiet_beam", "apache_beam.runners.worker.sdk_worker_main", *modules])
+    forkserver.ensure_running()
+
+
+def start_worker(environment: Mapping[str, str]) -> multiprocessing.process.BaseProcess:
+    """Starts a worker process that connects to the addresses in ``environment``."""
+    process = _CONTEXT.Process(target=_work, args=(dict(environment),), daemon=True)
+    process.start()
+    return process
+
+
+def worker_environment(worker_id: str, control: str, logging_address: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """What Beam's worker looks for in its environment; the addresses are text-format ApiServiceDescriptors."""
+    return {
+        "WORKER_ID": worker_id,
+        "CONTROL_API_SERVICE_DESCRIPTOR": control,
+        "LOGGING_API_SERVICE_DESCRIPTOR": logging_address,
+        "PIPELINE_OPTIONS": json.dumps(options, default=str),
+    }
+
+
+def _work(environment: dict[str, str]) -> None:
+    threading.Thread(target=_die_with_launcher, name="die-with-launcher", daemon=True).start()
+    from pipelines import quiet_beam
+    from apache_beam.runners.worker import sdk_worker_main
+
+    quiet_beam.quieten()
+    os.environ.update(environment)
+    logging.getLogger().handlers.clear()
+    sdk_worker_main.main([])
+
+
+def _die_with_launcher() -> None:
+    """Ends this process when the launcher is gone, however it ended: no writer survives its run."""
+    launcher = multiprocessing.parent_process()
+    assert launcher is not None
+    connection.wait([launcher.sentinel])
+    os._exit(1)

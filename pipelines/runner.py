@@ -1,0 +1,227 @@
+"""Runs a pipeline: locally on Beam's Python engine with live counters, elsewhere on the runner that the user named.
+
+``DirectRunner`` means the Python engine itself: Beam's own class of that name first tries to download and run another
+engine, so that one command would differ between machines.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners import runner as beam_runner
+from apache_beam.runners.job import utils as job_utils
+from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
+from apache_beam.transforms import environments
+from google.protobuf import text_format
+
+from pipelines import local_workers
+from pipelines.live_counters import LiveCounters, reporting_to
+
+LOCAL_RUNNERS = ("", "directrunner", "fnapirunner", "bundlebaseddirectrunner")
+REFUSED_RUNNERS = {
+    "daskrunner": "it loses outputs of pipelines with several sinks",
+    "interactiverunner": "it is for notebooks",
+}
+_POLL_SECONDS = 0.1
+_PROGRESS_SECONDS = 0.25
+
+OnProgress = Callable[[Counter[str]], None]
+
+
+class PipelineFailed(Exception):
+    """The pipeline did not end well.
+
+    Attributes:
+      kind: the name of the exception class that a step raised, or "" if none is known.
+      message: what it said.
+    """
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class RunnerRefused(Exception):
+    """The runner that the user named cannot be used; the message says why."""
+
+
+class _ForkedEnvironment(environments.Environment):
+    """The environment of the worker processes of ``local_workers``."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+
+    def to_runner_api_parameter(self, context: Any) -> tuple[str, bytes]:
+        del context
+        return local_workers.FORKED_URN, b""
+
+    @classmethod
+    def default(cls) -> _ForkedEnvironment:
+        return cls(
+            capabilities=environments.python_sdk_capabilities(), artifacts=environments.python_sdk_dependencies(None)
+        )
+
+
+@worker_handlers.WorkerHandler.register_environment(local_workers.FORKED_URN, bytes)
+class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]
+    """Starts a worker process and knows when it died."""
+
+    running: list[BaseProcess] = []  # noqa: RUF012 - of all handlers of this process
+
+    def __init__(self, payload: bytes, state: Any, provision_info: Any, grpc_server: Any):
+        del payload
+        super().__init__(state, provision_info, grpc_server)
+        self._process: BaseProcess | None = None
+
+    def start_worker(self) -> None:
+        options = job_utils.struct_to_dict(self.provision_info.provision_info.pipeline_options)
+        environment = local_workers.worker_environment(
+            self.worker_id,
+            text_format.MessageToString(self.control_api_service_descriptor()),
+            text_format.MessageToString(self.logging_api_service_descriptor()),
+            options,
+        )
+        self._process = local_workers.start_worker(environment)
+        self.running.append(self._process)
+
+    def stop_worker(self) -> None:
+        assert self._process is not None
+        if self._process in self.running:
+            self.running.remove(self._process)
+        self._process.join()
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Whether the pipeline runs in this process and its children."""
+    return _runner_name(options) in LOCAL_RUNNERS
+
+
+def _runner_name(options: PipelineOptions) -> str:
+    return str(options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower()
+
+
+def run_pipeline(
+    build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress | None = None
+) -> None:
+    """Builds a graph and runs it to its end.
+
+    Args:
+      build: adds the steps to a pipeline.
+      options: Beam's.
+      on_progress: called a few times a second with live counters, on the local runner.
+
+    Raises:
+      RunnerRefused: the runner is known to do harm.
+      PipelineFailed: a step raised, or a worker died.
+    """
+    name = _runner_name(options)
+    if name in REFUSED_RUNNERS:
+        raise RunnerRefused(f"--runner={name} is refused: {REFUSED_RUNNERS[name]}; use DirectRunner or FlinkRunner")
+    if is_local(options):
+        _run_locally(build, options, on_progress or (lambda counters: None))
+        return
+    pipeline = beam.Pipeline(options=options)
+    build(pipeline)
+    result = pipeline.run()
+    state = result.wait_until_finish()
+    if state != beam_runner.PipelineState.DONE:
+        raise PipelineFailed("", f"the job ended in state {state}")
+
+
+def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:
+    pipeline = beam.Pipeline(runner=_local_runner(options), options=options)
+    build(pipeline)
+    counters = LiveCounters()
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            pipeline.run().wait_until_finish()
+        except BaseException as error:
+            failures.append(error)
+
+    with reporting_to(counters):
+        thread = threading.Thread(target=run, name="pipeline", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(_POLL_SECONDS)
+            on_progress(counters.snapshot())
+            if thread.is_alive() and (dead := _dead_worker()) is not None:
+                _stop_workers()
+                raise PipelineFailed(
+                    "WorkerDied",
+                    f"a worker process died (exit code {dead.exitcode}; -9 means killed, often for want of memory); "
+                    "run again to resume: finished work is kept",
+                )
+    if failures:
+        _stop_workers()
+        raise _failure(failures[0]) from failures[0]
+
+
+def _dead_worker() -> BaseProcess | None:
+    processes = list(_ForkedWorkerHandler.running)
+    ended = connection.wait([process.sentinel for process in processes], timeout=0) if processes else []
+    for process in processes:
+        # A worker that is told to stop is taken off the list before it ends; the pause lets that happen.
+        if process.sentinel in ended and process in _ForkedWorkerHandler.running:
+            time.sleep(_POLL_SECONDS)
+            if process in _ForkedWorkerHandler.running:
+                return process
+    return None
+
+
+def _stop_workers() -> None:
+    for process in list(_ForkedWorkerHandler.running):
+        process.kill()
+        _ForkedWorkerHandler.running.remove(process)
+
+
+def _failure(error: BaseException) -> PipelineFailed:
+    """The innermost exception of a failure, which crosses process borders as text."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    named = [match for line in lines if (match := re.match(r"^(?:[\w.]+\.)?([A-Z]\w+): (.*)$", line.strip()))]
+    if named:
+        kind, message = named[-1].groups()
+        # Beam adds the step in which it happened, which the user did not name.
+        return PipelineFailed(kind, re.sub(r" \[while running '.*'\]$", "", message))
+    return PipelineFailed(type(error).__name__, str(error))
+
+
+def _local_runner(options: PipelineOptions) -> fn_runner.FnApiRunner:
+    direct = options.view_as(DirectOptions)
+    mode = direct.direct_running_mode
+    forked = mode == "multi_processing"
+    if not forked and mode not in ("in_memory", "multi_threading"):
+        logging.warning("unknown --direct_running_mode=%s", mode)
+    environment = _ForkedEnvironment.default() if forked else environments.EmbeddedPythonGrpcEnvironment.default()
+    direct.direct_running_mode = "boxmill"  # any other name would make the runner replace our environment
+    provision = beam_provision_api_pb2.ProvisionInfo(
+        retrieval_token="unused-retrieval-token", pipeline_options=_options_struct(options)
+    )
+    return fn_runner.FnApiRunner(
+        default_environment=environment,
+        provision_info=fn_runner.ExtendedProvisionInfo(provision),
+        progress_request_frequency=_PROGRESS_SECONDS,
+    )
+
+
+def _options_struct(options: PipelineOptions) -> Any:
+    plain = {
+        f"beam:option:{name}:v1": value
+        for name, value in options.get_all_options(drop_default=True).items()
+        if isinstance(value, str | int | float | bool | list)
+    }
+    return job_utils.dict_to_struct(plain)
+

@@ -1,0 +1,152 @@
+"""Finding annotation files: by path, folder or pattern; telling their format from their content; their digest."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from transforms.annotations.formats import FORMATS, AnnotationFormat
+
+HEAD_BYTES = 1 << 16
+_THREADS = 16
+
+
+class AnnotationsNotFound(ValueError):
+    """The annotations named by the user are not there, or are of no known format; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationFile:
+    """An annotation file.
+
+    Attributes:
+      path: to open it.
+      relative: to the root of the annotations; names it in the ledger.
+      format: name of its format, or "" if none claims it.
+      bytes, modified, sha256: of the file.
+    """
+
+    path: str
+    relative: str
+    format: str
+    bytes: int
+    modified: float
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUnit:
+    """Annotation files that one worker reads one after the other."""
+
+    source: str
+    format: str
+    files: tuple[tuple[str, str], ...]
+    voc_origin: int
+
+
+def find_annotations(patterns: Sequence[str], format_name: str) -> list[AnnotationFile]:
+    """Finds the annotation files that the user named, in the order of their relative names.
+
+    Args:
+      patterns: files, folders (searched with all below them) or glob patterns. A name that exists is taken
+        literally, whatever characters it has.
+      format_name: of a format, or "auto" to tell each file's from its content.
+
+    Raises:
+      AnnotationsNotFound: nothing is there, or nothing of a known format.
+    """
+    suffixes = FORMATS[format_name].suffixes if format_name != "auto" else _all_suffixes()
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        matches = list(_expand(pattern, suffixes))
+        if not matches:
+            raise AnnotationsNotFound(_nothing_found(pattern, suffixes))
+        found.update(matches)
+    with ThreadPoolExecutor(_THREADS) as executor:
+        files = list(executor.map(lambda item: _describe(*item, format_name), found.items()))
+    if not any(file.format for file in files):
+        names = ", ".join(file.path for file in files[:3])
+        raise AnnotationsNotFound(
+            f"no known annotation format in {names}; the formats are {', '.join(FORMATS)}: name one with --format"
+        )
+    return sorted(files, key=lambda file: (file.relative, file.path))
+
+
+def _all_suffixes() -> tuple[str, ...]:
+    return tuple(sorted({suffix for item in FORMATS.values() for suffix in item.suffixes}))
+
+
+def _expand(pattern: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yields ``(path, relative name)``; hidden files and folders are passed over."""
+    if os.path.isfile(pattern):
+        yield pattern, os.path.basename(pattern)
+    elif os.path.isdir(pattern):
+        for folder, folders, names in os.walk(pattern):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                if name.lower().endswith(suffixes) and not name.startswith("."):
+                    path = os.path.join(folder, name)
+                    yield path, os.path.relpath(path, pattern)
+    else:
+        fixed = pattern.split("*")[0].split("?")[0].split("[")[0]
+        root = os.path.dirname(fixed)
+        for path in glob.iglob(pattern, recursive=True):
+            if os.path.isfile(path):
+                yield path, os.path.relpath(path, root or ".")
+
+
+def _nothing_found(pattern: str, suffixes: tuple[str, ...]) -> str:
+    if os.path.isdir(pattern):
+        return f"--annotations={pattern} is a folder without any {' or '.join(suffixes)} file"
+    if glob.has_magic(pattern):
+        return f"--annotations={pattern} matches no file"
+    return f"--annotations={pattern} does not exist"
+
+
+def _describe(path: str, relative: str, format_name: str) -> AnnotationFile:
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        head = file.read(HEAD_BYTES)
+        digest = hashlib.sha256(head)
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    name = format_name if format_name != "auto" else _format_of(path, head)
+    return AnnotationFile(path, relative, name, status.st_size, status.st_mtime, digest.hexdigest())
+
+
+def _format_of(path: str, head: bytes) -> str:
+    """The one format that claims a file, or "".
+
+    Raises:
+      AnnotationsNotFound: several claim it; which, is the user's to say.
+    """
+    claims = [item.name for item in FORMATS.values() if path.lower().endswith(item.suffixes) and item.sniff(head)]
+    if len(claims) > 1:
+        raise AnnotationsNotFound(f"{path} may be {' or '.join(claims)}: name the format with --format")
+    return claims[0] if claims else ""
+
+
+def read_units(files: Iterable[AnnotationFile], source: str, voc_origin: int) -> list[ReadUnit]:
+    """Cuts the files of one source into units of work; files of no format are in none of them."""
+    by_format: dict[str, list[tuple[str, str]]] = {}
+    for file in files:
+        by_format.setdefault(file.format, []).append((file.path, file.relative))
+    units = []
+    for name, paths in by_format.items():
+        if not name:
+            continue
+        size = FORMATS[name].files_per_unit
+        units += [
+            ReadUnit(source, name, tuple(paths[start : start + size]), voc_origin)
+            for start in range(0, len(paths), size)
+        ]
+    return units
+
+
+def format_of_unit(unit: ReadUnit) -> AnnotationFormat:
+    """The format that reads a unit."""
+    return FORMATS[unit.format]

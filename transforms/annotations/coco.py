@@ -1,0 +1,267 @@
+"""COCO instances JSON.
+
+Format: https://cocodataset.org/#format-data – one object with ``images``, ``annotations`` and ``categories``, in any
+order; boxes are ``[x, y, width, height]`` in pixels from the image's top-left corner, floats. Category ids may have
+gaps. The file is streamed: images and annotations are brought together by image id in bounded memory.
+"""
+
+from __future__ import annotations
+
+import io
+from array import array
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from transforms.annotations.fields import (
+    MAX_INT64,
+    FieldError,
+    as_flag,
+    as_id,
+    as_number,
+    as_size,
+    clean_class_name,
+    quote,
+)
+from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_members
+from transforms.annotations.spilled_groups import SpilledGroups
+from transforms.annotations.text_encoding import LAST_RESORT, detect_encoding
+from transforms.ledger.reasons import Reason
+from transforms.records import (
+    AnnotatedImage,
+    Box,
+    BoxProblem,
+    DeclaredClasses,
+    ObjectAnnotation,
+    ReadContext,
+    Reading,
+    Rejection,
+)
+
+SUFFIXES = (".json",)
+FILES_PER_UNIT = 1
+# Entries of a group begin with one of these.
+_IMAGE, _OBJECT, _PROBLEM = "image", "object", "problem"
+
+
+def sniff(head: bytes) -> bool:
+    """Whether the first bytes of a file look like COCO: an object that soon names one of its arrays."""
+    text = head.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"").lstrip(b"\xff\xfe \t\r\n")
+    return text.startswith(b"{") and any(
+        f'"{key}"'.encode() in text for key in ("images", "annotations", "categories")
+    )
+
+
+def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
+    """Reads one COCO file; what cannot be read is a Rejection or a BoxProblem, never an exception."""
+    try:
+        encoding = detect_encoding(stream)
+        reader = _CocoReader(context, repairs=(Reason.ENCODING_CP949,) if encoding == LAST_RESORT else ())
+        with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
+            reader.collect(text)
+    except (JsonError, UnicodeDecodeError) as error:
+        yield Rejection(
+            Reason.ANNOTATION_UNREADABLE,
+            f"no readable COCO JSON: {error}",
+            is_image=False,
+            source=context.source,
+            annotation_file=context.annotation_file,
+        )
+        return
+    yield from reader.readings()
+
+
+class _CocoReader:
+    """Collects a file's entries by image id, then yields them image by image."""
+
+    def __init__(self, context: ReadContext, repairs: tuple[str, ...]):
+        self._context = context
+        self._repairs = repairs
+        self._groups = SpilledGroups()
+        self._class_names: dict[str, str] = {}
+        self._declared: list[tuple[str, int]] = []
+        self._box_ids = array("q")
+        self._rejections: list[Rejection] = []
+        self._count = {"images": 0, "annotations": 0, "categories": 0}
+
+    def collect(self, text: io.TextIOWrapper) -> None:
+        found: set[str] = set()
+        for key, element in stream_members(text):
+            found.add(key)
+            if key not in self._count:
+                continue
+            index = self._count[key]
+            self._count[key] += 1
+            position = f"{key}[{index}]"
+            if not isinstance(element, dict):
+                self._reject_entry(
+                    position, Reason.FIELD_MISSING, f"{position} is {quote(element)}, not an object"
+                )
+            elif key == "images":
+                self._add_image(position, element)
+            elif key == "annotations":
+                self._add_annotation(position, element)
+            else:
+                self._add_category(position, element)
+        if not found & {"images", "annotations"}:
+            raise JsonError('the object has neither "images" nor "annotations"')
+
+    def _reject_entry(
+        self, position: str, reason: Reason, detail: str, file_name: str = "", image_id: str = ""
+    ) -> None:
+        problems = ()
+        if position.startswith("annotations"):
+            problems = (BoxProblem(position, "", "", "dropped", reason, detail),)
+        self._rejections.append(
+            Rejection(
+                reason,
+                detail,
+                file_name=file_name,
+                image_id=image_id,
+                is_image=position.startswith("images"),
+                problems=problems,
+                source=self._context.source,
+                annotation_file=self._context.annotation_file,
+            )
+        )
+
+    def _add_category(self, position: str, entry: dict[str, Any]) -> None:
+        class_id, name = as_id(entry.get("id")), entry.get("name")
+        if class_id is None or not isinstance(name, str) or not clean_class_name(name):
+            raise JsonError(f"{position} needs an id and a name, it is {quote(entry)}")
+        name = clean_class_name(name)
+        if self._class_names.get(class_id, name) != name:
+            raise JsonError(f"category id {class_id} is both {self._class_names[class_id]!r} and {name!r}")
+        self._class_names[class_id] = name
+        if class_id.lstrip("-").isdecimal() and abs(int(class_id)) <= MAX_INT64:
+            self._declared.append((name, int(class_id)))
+
+    def _add_image(self, position: str, entry: dict[str, Any]) -> None:
+        image_id, name = as_id(entry.get("id")), entry.get("file_name")
+        if DUPLICATE_KEY in entry:
+            detail = f"{position} has the key {quote(entry[DUPLICATE_KEY])} twice"
+            self._reject_entry(position, Reason.JSON_DUPLICATE_KEY, detail, image_id=image_id or "")
+        elif image_id is None or not isinstance(name, str) or not name.strip():
+            detail = (
+                f"{position} needs an id and a file_name, they are {quote(entry.get('id'))} and {quote(name)}"
+            )
+            self._reject_entry(position, Reason.FIELD_MISSING, detail, image_id=image_id or "")
+        else:
+            self._groups.append(
+                image_id, (_IMAGE, name, as_size(entry.get("width")), as_size(entry.get("height")))
+            )
+
+    def _add_annotation(self, position: str, entry: dict[str, Any]) -> None:
+        image_id, box_id = as_id(entry.get("image_id")), as_id(entry.get("id")) or ""
+        class_id = as_id(entry.get("category_id")) or ""
+        if image_id is None:
+            detail = f"{position} has no image_id"
+            self._reject_entry(position, Reason.ORPHAN_ANNOTATION, detail)
+            return
+        if box_id.lstrip("-").isdecimal() and abs(int(box_id)) <= MAX_INT64:
+            self._box_ids.append(int(box_id))
+        if DUPLICATE_KEY in entry:
+            detail = f"the key {quote(entry[DUPLICATE_KEY])} stands twice"
+            self._groups.append(
+                image_id, (_PROBLEM, position, box_id, class_id, Reason.JSON_DUPLICATE_KEY.value, detail)
+            )
+            return
+        try:
+            x, y, width, height = _bbox(entry)
+        except FieldError as error:
+            reason = Reason.FIELD_MISSING if entry.get("bbox") is None else Reason.FIELD_NOT_NUMBER
+            self._groups.append(image_id, (_PROBLEM, position, box_id, class_id, reason.value, str(error)))
+            return
+        area = None
+        if entry.get("area") is not None:
+            try:
+                area = as_number("area", entry["area"])
+            except FieldError:
+                area = None  # the box's own area serves; nothing of the object is lost
+        crowd = as_flag(entry.get("iscrowd"))
+        self._groups.append(
+            image_id, (_OBJECT, position, box_id, class_id, (x, y, x + width, y + height), area, crowd)
+        )
+
+    def readings(self) -> Iterator[Reading]:
+        yield DeclaredClasses(tuple(self._declared))
+        yield from self._rejections
+        repeated_ids = _repeated(self._box_ids)
+        for image_id, entries in self._groups.groups():
+            yield from self._image(image_id, entries, repeated_ids)
+
+    def _image(
+        self, image_id: str, entries: list[tuple[Any, ...]], repeated_ids: frozenset[str]
+    ) -> Iterator[Reading]:
+        images = [entry[1:] for entry in entries if entry[0] == _IMAGE]
+        objects: list[ObjectAnnotation] = []
+        problems: list[BoxProblem] = []
+        for kind, *fields in entries:
+            if kind == _PROBLEM:
+                position, box_id, class_id, reason, detail = fields
+                problems.append(BoxProblem(position, box_id, self._name(class_id), "dropped", reason, detail))
+            elif kind == _OBJECT:
+                position, box_id, class_id, edges, area, crowd = fields
+                if class_id not in self._class_names:
+                    detail = f"category id {class_id or 'missing'} is not among the file's categories"
+                    problems.append(BoxProblem(position, box_id, "", "dropped", Reason.UNKNOWN_CLASS, detail))
+                    continue
+                if box_id in repeated_ids:
+                    detail = f"annotation id {box_id} is used more than once"
+                    name = self._name(class_id)
+                    problems.append(BoxProblem(position, box_id, name, "repaired", Reason.DUP_ANN_ID, detail))
+                name = self._class_names[class_id]
+                objects.append(
+                    ObjectAnnotation(
+                        Box(*edges), name, box_id=box_id, position=position, area=area, is_crowd=crowd
+                    )
+                )
+        if len(images) == 1:
+            name, width, height = images[0]
+            yield AnnotatedImage(
+                file_name=name,
+                image_id=image_id,
+                width=width,
+                height=height,
+                objects=tuple(objects),
+                problems=tuple(problems),
+                repairs=self._repairs,
+                source=self._context.source,
+                annotation_file=self._context.annotation_file,
+            )
+            return
+        reason, detail = Reason.ORPHAN_ANNOTATION, f"no image has the id {image_id}"
+        if images:
+            reason, detail = Reason.DUP_IMAGE_ID, f"{len(images)} images have the id {image_id}"
+        lost = tuple(problem for problem in problems if problem.status == "dropped") + tuple(
+            BoxProblem(o.position, o.box_id, o.class_name, "dropped", reason, detail) for o in objects
+        )
+        # The boxes of a shared id belong to none of its images: they are listed with the first.
+        for index, (name, _, _) in enumerate(images or [("", None, None)]):
+            yield Rejection(
+                reason,
+                detail,
+                file_name=name,
+                image_id=image_id,
+                is_image=bool(images),
+                problems=lost if index == 0 else (),
+                source=self._context.source,
+                annotation_file=self._context.annotation_file,
+            )
+
+    def _name(self, class_id: str) -> str:
+        return self._class_names.get(class_id, "")
+
+
+def _bbox(entry: dict[str, Any]) -> tuple[float, float, float, float]:
+    bbox = entry.get("bbox")
+    if not isinstance(bbox, list) or len(bbox) != 4:
+        raise FieldError(f"bbox is {quote(bbox)}, not [x, y, width, height]")
+    x, y, width, height = (as_number("bbox", value) for value in bbox)
+    return x, y, width, height
+
+
+def _repeated(ids: array[int]) -> frozenset[str]:
+    values, counts = np.unique(np.frombuffer(ids, dtype=np.int64), return_counts=True)
+    return frozenset(map(str, values[counts > 1]))

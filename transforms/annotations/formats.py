@@ -1,0 +1,35 @@
+"""The annotation formats that are known. A new one is a module with a reader, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from transforms.annotations import coco, voc
+from transforms.records import ReadContext, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationFormat:
+    """A format.
+
+    Attributes:
+      name: as ``--format`` takes it.
+      suffixes: of its files' names, lower case.
+      sniff: whether the first 64 KiB of a file look like it.
+      read: yields what a file holds; whatever is in the file, it raises nothing but OSError.
+      files_per_unit: how many files one worker reads in a row.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    sniff: Callable[[bytes], bool]
+    read: Callable[[BinaryIO, ReadContext], Iterator[Reading]]
+    files_per_unit: int
+
+
+FORMATS: dict[str, AnnotationFormat] = {
+    "coco": AnnotationFormat("coco", coco.SUFFIXES, coco.sniff, coco.read, coco.FILES_PER_UNIT),
+    "voc": AnnotationFormat("voc", voc.SUFFIXES, voc.sniff, voc.read, voc.FILES_PER_UNIT),
+}

@@ -1,0 +1,149 @@
+"""Streams the members of one huge JSON object, element by element, in memory that does not grow with the file.
+
+The standard library's C scanner decodes one value at a time out of a sliding window of text
+(``json.JSONDecoder.raw_decode``); a value cut by the window's end is decoded again once more text has come. So the
+dialect is Python's own: NaN and Infinity, which other writers leave in files, are read and can be accounted for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+WINDOW_CHARS = 1 << 20
+MAX_VALUE_CHARS = 256 << 20
+# A scanner error this far before the window's end is no cut value but a true mistake in the file.
+_CUT_SLACK_CHARS = 64 << 10
+_WHITESPACE = " \t\n\r"
+
+DUPLICATE_KEY = "\0duplicate key"
+"""Key under which an object that repeats a key records which one; a NUL cannot come from a sane annotation."""
+
+
+class JsonError(ValueError):
+    """The text is not the JSON object that was expected; says what and near which character."""
+
+
+def _object_from_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        value[DUPLICATE_KEY] = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    return value
+
+
+class _Window:
+    """The text around the reading position: ``text[start:]`` is not yet read."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._decoder = json.JSONDecoder(object_pairs_hook=_object_from_pairs)
+        self._dropped = 0
+        self._at_end = False
+        self.text = ""
+        self.start = 0
+
+    @property
+    def place(self) -> int:
+        return self._dropped + self.start
+
+    def _grow(self) -> None:
+        """Drops what is read and appends as much as is left, at least one window."""
+        self._dropped += self.start
+        rest = self.text[self.start :]
+        if len(rest) > MAX_VALUE_CHARS:
+            raise JsonError(
+                f"one value near character {self.place} is longer than {MAX_VALUE_CHARS} characters"
+            )
+        more = self._stream.read(max(WINDOW_CHARS, len(rest)))
+        self._at_end = not more
+        self.text, self.start = rest + more, 0
+
+    def peek(self) -> str:
+        """The next character that is not white space, or "" at the end."""
+        while True:
+            while self.start < len(self.text):
+                char = self.text[self.start]
+                if char not in _WHITESPACE:
+                    return char
+                self.start += 1
+            if self._at_end:
+                return ""
+            self._grow()
+
+    def take(self, expected: str) -> None:
+        found = self.peek()
+        if not found or found not in expected:
+            raise JsonError(
+                f"expected one of {' '.join(expected)} at character {self.place}, found {found or 'the end of the file'}"
+            )
+        self.start += 1
+
+    def value(self) -> Any:
+        """Decodes the next whole value."""
+        self.peek()
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self.text, self.start)
+            except json.JSONDecodeError as error:
+                is_cut = error.pos > len(self.text) - _CUT_SLACK_CHARS or error.msg.startswith(
+                    "Unterminated string"
+                )
+                if self._at_end or not is_cut:
+                    raise JsonError(f"{error.msg} near character {self._dropped + error.pos}") from None
+            except RecursionError:
+                raise JsonError(f"nested too deeply near character {self.place}") from None
+            except ValueError as error:  # an integer of thousands of digits
+                raise JsonError(f"{error} near character {self.place}") from None
+            else:
+                # A number may go on beyond the window; anything else is known to be whole.
+                if end < len(self.text) or self._at_end or self.text[end - 1] in '}]"':
+                    self.start = end
+                    return value
+            self._grow()
+
+
+def stream_members(stream: TextIO) -> Iterator[tuple[str, Any]]:
+    """Yields ``(key, element)`` for each element of each top-level array, ``(key, value)`` for any other member.
+
+    Objects that repeat a key hold the repeated key under ``DUPLICATE_KEY``. A top-level key that is repeated is
+    simply met twice.
+
+    Raises:
+      JsonError: not an object, malformed, cut short, or followed by something else.
+    """
+    window = _Window(stream)
+    window.take("{")
+    if window.peek() == "}":
+        window.take("}")
+    else:
+        while True:
+            key = window.value()
+            if not isinstance(key, str):
+                raise JsonError(f"expected a key at character {window.place}, found {key!r:.40}")
+            window.take(":")
+            if window.peek() == "[":
+                for element in _stream_array(window):
+                    yield key, element
+            else:
+                yield key, window.value()
+            if window.peek() == "}":
+                window.take("}")
+                break
+            window.take(",")
+    if found := window.peek():
+        raise JsonError(f"expected the end of the file at character {window.place}, found {found}")
+
+
+def _stream_array(window: _Window) -> Iterator[Any]:
+    window.take("[")
+    if window.peek() == "]":
+        window.take("]")
+        return
+    while True:
+        yield window.value()
+        if window.peek() == "]":
+            window.take("]")
+            return
+        window.take(",")

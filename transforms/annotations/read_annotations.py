@@ -1,0 +1,60 @@
+"""Reads annotation files in parallel into packs of readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from transforms.annotations.annotation_files import ReadUnit, format_of_unit
+from transforms.annotations.packs import encode_pack, pack_readings
+from transforms.records import AnnotatedImage, ReadContext, Reading, Rejection
+
+_images_read = Metrics.counter("boxmill", "images_read")
+
+
+def read_unit(unit: ReadUnit) -> Iterator[Reading]:
+    """Reads the files of a unit."""
+    annotation_format = format_of_unit(unit)
+    for path, relative in unit.files:
+        context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0)
+        with open(path, "rb") as stream:
+            yield from annotation_format.read(stream, context)
+
+
+def read_packs(unit: ReadUnit) -> Iterator[bytes]:
+    """Reads the files of a unit into packs, counting images as they come."""
+    return pack_readings(_counted(read_unit(unit)))
+
+
+def _counted(readings: Iterable[Reading]) -> Iterator[Reading]:
+    for reading in readings:
+        if isinstance(reading, AnnotatedImage):
+            _images_read.inc()
+        yield reading
+
+
+@dataclass
+class ReadAnnotations(beam.PTransform):
+    """Units and ready-made rejections to packs of readings.
+
+    Attributes:
+      units: files to read.
+      rejections: what was refused before reading.
+    """
+
+    units: Sequence[ReadUnit]
+    rejections: Sequence[Rejection] = ()
+
+    def expand(self, root: beam.pvalue.PBegin) -> beam.PCollection[bytes]:
+        packs = (
+            root
+            | "List units" >> beam.Create(list(self.units), reshuffle=len(self.units) > 1)
+            | "Read units" >> beam.FlatMap(read_packs)
+        )
+        if not self.rejections:
+            return packs
+        refused = root | "List refused files" >> beam.Create([encode_pack(self.rejections)])
+        return (packs, refused) | "Add refused files" >> beam.Flatten()

@@ -1,0 +1,102 @@
+"""Objects as annotated to boxes that may be trained on: ordered, inside the picture, not empty; each change named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transforms.ledger.reasons import Reason
+from transforms.records import Box, BoxProblem, ObjectAnnotation, Unit
+
+MAX_BOXES = 10_000
+# A box of which less than this share lies in the picture is of something else.
+MIN_VISIBLE_SHARE = 0.25
+# Six-decimal formats land past the border by thousandths of a pixel; that is rounding and no clipped object.
+BORDER_TOLERANCE_PIXELS = 0.01
+# Thinner boxes hold nothing, and their edges may fall together in float32.
+MIN_SIDE_PIXELS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedObject:
+    """An object with edges in pixels: 0 <= xmin < xmax <= width, 0 <= ymin < ymax <= height."""
+
+    box: Box
+    annotation: ObjectAnnotation
+
+
+def transpose_box(box: Box, orientation: int, width: float, height: float) -> Box:
+    """The box after the pixels under it were turned upright.
+
+    Args:
+      box: edges in the frame of the stored pixels.
+      orientation: EXIF orientation 1 to 8 (Exif 2.32, tag 0x0112).
+      width, height: of the stored pixels, in the box's unit.
+    """
+    x0, y0, x1, y1 = box.xmin, box.ymin, box.xmax, box.ymax
+    if orientation in (2, 3, 7, 8):
+        # 2: mirrored; 3: half turn; 7 and 8 mirror x before the axes swap.
+        x0, x1 = width - x1, width - x0
+    if orientation in (3, 4, 6, 7):
+        y0, y1 = height - y1, height - y0
+    if orientation in (5, 6, 7, 8):
+        return Box(y0, x0, y1, x1)
+    return Box(x0, y0, x1, y1)
+
+
+def check_objects(
+    objects: Sequence[ObjectAnnotation], unit: Unit, width: int, height: int
+) -> tuple[list[CheckedObject], list[BoxProblem]]:
+    """Checks the boxes of one picture of ``width`` x ``height`` pixels; order is kept."""
+    checked: list[CheckedObject] = []
+    problems: list[BoxProblem] = []
+    scale = (1.0, 1.0) if unit == "pixels" else (float(width), float(height))
+    for annotation in objects:
+        box = annotation.box
+        if unit != "pixels":
+            box = Box(box.xmin * scale[0], box.ymin * scale[1], box.xmax * scale[0], box.ymax * scale[1])
+        kept, reasons, detail = check_box(box, width, height)
+        if kept is not None:
+            checked.append(CheckedObject(kept, annotation))
+        status = "dropped" if kept is None else "repaired"
+        problems += [
+            BoxProblem(annotation.position, annotation.box_id, annotation.class_name, status, reason, detail)  # type: ignore[arg-type]
+            for reason in reasons
+        ]
+    return checked, problems
+
+
+def check_box(box: Box, width: int, height: int) -> tuple[Box | None, tuple[Reason, ...], str]:
+    """Orders and clips one box.
+
+    Args:
+      box: edges in pixels, not trusted.
+      width, height: of the picture, pixels.
+
+    Returns:
+      The box within the picture, or None if it must be dropped; the reasons of what was done; a detail for the ledger.
+    """
+    x0, y0, x1, y1 = box.xmin, box.ymin, box.xmax, box.ymax
+    if 0 <= x0 and x1 <= width and 0 <= y0 and y1 <= height and x1 - x0 >= MIN_SIDE_PIXELS <= y1 - y0:
+        return box, (), ""
+    detail = f"edges {x0:g}, {y0:g}, {x1:g}, {y1:g} in {width}x{height} pixels"
+    if not (math.isfinite(x0) and math.isfinite(y0) and math.isfinite(x1) and math.isfinite(y1)):
+        return None, (Reason.BOX_NOT_FINITE,), detail
+    if abs(x1 - x0) < MIN_SIDE_PIXELS or abs(y1 - y0) < MIN_SIDE_PIXELS:
+        return None, (Reason.BOX_EMPTY,), detail
+    reasons: tuple[Reason, ...] = ()
+    if x0 > x1 or y0 > y1:
+        x0, x1, y0, y1 = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
+        reasons = (Reason.BOX_SWAPPED,)
+    clipped = Box(max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
+    if min(clipped.xmax - clipped.xmin, clipped.ymax - clipped.ymin) < MIN_SIDE_PIXELS:
+        return None, (Reason.BOX_OUTSIDE,), detail
+    if clipped.area < MIN_VISIBLE_SHARE * (x1 - x0) * (y1 - y0):
+        return None, (Reason.BOX_OUTSIDE,), detail
+    overhang = max(-x0, -y0, x1 - width, y1 - height)
+    if overhang > 0:
+        reasons += (Reason.BOX_CLIPPED,)
+        if overhang <= BORDER_TOLERANCE_PIXELS:
+            detail += ", past the border by rounding only"
+    return clipped, reasons, detail

@@ -1,0 +1,93 @@
+"""The table of keys: what stands in a record, of which kind, and how many values it has.
+
+One record serves the TF Object Detection API, Model Garden and TFDS. The encoder, the TFDS metadata and ``verify`` all
+go by this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from transforms.examples.wire_format import BYTES, FLOAT, INT64, Kind
+
+Count = Literal["one", "per object", "four per object"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureKey:
+    """A key of the record.
+
+    Attributes:
+      kind: of list that holds its values.
+      count: "one" value an image, or some an object in the order of the objects.
+      optional: absent from datasets whose sources say nothing of it.
+    """
+
+    kind: Kind
+    count: Count
+    optional: bool = False
+
+
+ENCODED = "image/encoded"
+FORMAT = "image/format"
+FILE_NAME = "image/filename"
+SOURCE_ID = "image/source_id"
+SHA256 = "image/key/sha256"
+HEIGHT = "image/height"
+WIDTH = "image/width"
+YMIN = "image/object/bbox/ymin"
+XMIN = "image/object/bbox/xmin"
+YMAX = "image/object/bbox/ymax"
+XMAX = "image/object/bbox/xmax"
+LABEL = "image/object/class/label"
+TEXT = "image/object/class/text"
+AREA = "image/object/area"
+IS_CROWD = "image/object/is_crowd"
+DIFFICULT = "image/object/difficult"
+TRUNCATED = "image/object/truncated"
+OCCLUDED = "image/object/occluded"
+GROUP_OF = "image/object/group_of"
+DEPICTION = "image/object/depiction"
+VIEW = "image/object/view"
+WEIGHT = "image/object/weight"
+TFDS_BBOX = "objects/bbox"
+TFDS_LABEL = "objects/label"
+TFDS_IS_CROWD = "objects/is_crowd"
+
+FEATURE_KEYS: dict[str, FeatureKey] = {
+    ENCODED: FeatureKey(BYTES, "one"),
+    FORMAT: FeatureKey(BYTES, "one"),
+    FILE_NAME: FeatureKey(BYTES, "one"),
+    SOURCE_ID: FeatureKey(BYTES, "one"),
+    SHA256: FeatureKey(BYTES, "one"),
+    HEIGHT: FeatureKey(INT64, "one"),
+    WIDTH: FeatureKey(INT64, "one"),
+    YMIN: FeatureKey(FLOAT, "per object"),
+    XMIN: FeatureKey(FLOAT, "per object"),
+    YMAX: FeatureKey(FLOAT, "per object"),
+    XMAX: FeatureKey(FLOAT, "per object"),
+    LABEL: FeatureKey(INT64, "per object"),
+    TEXT: FeatureKey(BYTES, "per object"),
+    AREA: FeatureKey(FLOAT, "per object"),
+    IS_CROWD: FeatureKey(INT64, "per object"),
+    DIFFICULT: FeatureKey(INT64, "per object", optional=True),
+    TRUNCATED: FeatureKey(INT64, "per object", optional=True),
+    OCCLUDED: FeatureKey(INT64, "per object", optional=True),
+    GROUP_OF: FeatureKey(INT64, "per object", optional=True),
+    DEPICTION: FeatureKey(INT64, "per object", optional=True),
+    VIEW: FeatureKey(BYTES, "per object", optional=True),
+    WEIGHT: FeatureKey(FLOAT, "per object", optional=True),
+    TFDS_BBOX: FeatureKey(FLOAT, "four per object"),
+    TFDS_LABEL: FeatureKey(INT64, "per object"),
+    TFDS_IS_CROWD: FeatureKey(INT64, "per object"),
+}
+
+OPTIONAL_FLAGS = {
+    DIFFICULT: "difficult",
+    TRUNCATED: "truncated",
+    OCCLUDED: "occluded",
+    GROUP_OF: "group_of",
+    DEPICTION: "depiction",
+}
+"""Optional 0/1 keys and the attribute of ObjectAnnotation that each is taken from."""

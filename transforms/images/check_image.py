@@ -1,0 +1,151 @@
+"""Bytes to a verified image: real format, true size, decodable by the readers of the dataset.
+
+Only JPEG and PNG decode in every reader, so other formats become PNG, without loss. The bytes of a JPEG or PNG are
+kept as they are, unless the readers would see other colours (CMYK) or the EXIF orientation is baked in.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL import Image, ImageOps
+
+from transforms.images.image_store import ImageRefused
+from transforms.ledger.reasons import Reason
+
+ExifPolicy = Literal["transpose", "ignore", "reject"]
+CheckDepth = Literal["full", "header"]
+
+# An allow-list: some of Pillow's other plugins run programs (EPS) or read what no reader can.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+_KEPT = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
+_ORIENTATION_TAG = 0x0112
+_PNG_END = b"IEND\xaeB`\x82"
+_JPEG_QUALITY = 95
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our own limit is below Pillow's
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePolicy:
+    """How images are checked.
+
+    Attributes:
+      depth: decode all pixels, or trust the header.
+      exif: what happens to pictures whose EXIF orientation is not upright.
+      max_pixels: larger pictures are refused before they are decoded.
+    """
+
+    depth: CheckDepth = "full"
+    exif: ExifPolicy = "transpose"
+    max_pixels: int = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedImage:
+    """A picture that the readers decode.
+
+    Attributes:
+      data: JPEG or PNG bytes.
+      format: "jpeg" or "png".
+      width, height: of the decoded pixels of ``data``.
+      orientation: the EXIF orientation that was baked into the pixels, 1 if none was.
+      repairs: what was changed.
+    """
+
+    data: bytes
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    repairs: tuple[Reason, ...] = ()
+
+
+def check_image(data: bytes, policy: ImagePolicy) -> CheckedImage:
+    """Verifies an image file's bytes, converting them where no reader would decode them.
+
+    Raises:
+      ImageRefused: empty, unreadable, truncated, of an unknown format, too large, or turned under ``exif="reject"``.
+    """
+    if not data:
+        raise ImageRefused(Reason.IMAGE_EMPTY, "the file has no bytes")
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except Image.UnidentifiedImageError:
+        raise ImageRefused(
+            Reason.FORMAT_UNSUPPORTED, f"no known image format, it begins {data[:16]!r}"
+        ) from None
+    except Image.DecompressionBombError as error:
+        raise ImageRefused(Reason.IMAGE_TOO_LARGE, str(error)) from None
+    except Exception as error:  # decoders meet damaged files with every kind of exception
+        raise ImageRefused(Reason.IMAGE_UNREADABLE, f"{type(error).__name__}: {error}") from None
+    width, height = image.size
+    if width * height > policy.max_pixels:
+        raise ImageRefused(
+            Reason.IMAGE_TOO_LARGE, f"{width}x{height} pixels, the limit is {policy.max_pixels}"
+        )
+    orientation = _orientation(image) if policy.exif != "ignore" else 1
+    if orientation != 1 and policy.exif == "reject":
+        raise ImageRefused(Reason.EXIF_ROTATED, f"the EXIF orientation is {orientation}")
+    kept_format = _KEPT.get(image.format or "")
+    needs_conversion = kept_format is None or image.mode == "CMYK"
+    try:
+        if orientation != 1 or needs_conversion:
+            return _rewrite(image, orientation, needs_conversion)
+        if policy.depth == "full":
+            image.load()
+    except ImageRefused:
+        raise
+    except Exception as error:
+        raise ImageRefused(Reason.IMAGE_UNREADABLE, f"{type(error).__name__}: {error}") from None
+    assert kept_format is not None
+    if kept_format == "png" and _PNG_END not in data[-(1 << 16) :]:
+        raise ImageRefused(Reason.IMAGE_UNREADABLE, "the PNG has no end chunk, it was cut")
+    return CheckedImage(data, kept_format, width, height)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; anything else counts as upright."""
+    if "exif" not in image.info and image.format not in ("TIFF", "PNG", "WEBP", "MPO"):
+        return 1
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # a damaged EXIF block says nothing about the pixels
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _rewrite(image: Image.Image, orientation: int, to_png: bool) -> CheckedImage:
+    """Turns the pixels upright and encodes them anew: a JPEG that only turns stays one, all else becomes PNG."""
+    if image.mode in ("I", "F"):
+        raise ImageRefused(
+            Reason.FORMAT_UNSUPPORTED, f"pixels of mode {image.mode} (32 bits) do not fit a PNG"
+        )
+    repairs = [Reason.FORMAT_CONVERTED] if to_png else []
+    upright: Image.Image = image
+    if orientation != 1:
+        repairs.append(Reason.EXIF_TRANSPOSED)
+        if image.format != "TIFF":  # Pillow itself turns a TIFF when it loads it
+            upright = ImageOps.exif_transpose(image)
+    buffer = io.BytesIO()
+    if to_png or image.format == "PNG":
+        _without_metadata(upright).save(buffer, "PNG")
+        return CheckedImage(buffer.getvalue(), "png", *upright.size, orientation, tuple(repairs))
+    upright.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return CheckedImage(buffer.getvalue(), "jpeg", *upright.size, orientation, tuple(repairs))
+
+
+def _without_metadata(image: Image.Image) -> Image.Image:
+    """The pixels alone, in a mode that a PNG holds without loss: an old EXIF block could turn the picture again."""
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "I;16"):
+        image = image.convert(_png_mode(image))
+    return Image.frombytes(image.mode, image.size, image.tobytes())
+
+
+def _png_mode(image: Image.Image) -> str:
+    if image.mode in ("PA", "La", "RGBa") or "transparency" in image.info:
+        return "RGBA"
+    return {"1": "L", "I;16B": "I;16", "I;16L": "I;16"}.get(image.mode, "RGB")

@@ -1,0 +1,59 @@
+"""What an annotation calls an image: one key for each image, and the places under the root where it may lie.
+
+All of this is text work: no file is touched, so a key is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import PurePosixPath, PureWindowsPath
+
+_DRIVE = re.compile(r"^[A-Za-z]:")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+
+def name_parts(file_name: str) -> tuple[list[str], bool]:
+    """Splits a name into folders and file, of POSIX or Windows form.
+
+    Returns:
+      The parts without "." and with inner ".." resolved, and whether the name left the root: it was absolute, had a
+      drive or a URL scheme, or climbed above its start.
+    """
+    if "\\" in file_name or _DRIVE.match(file_name):
+        path: PureWindowsPath | PurePosixPath = PureWindowsPath(file_name)
+    else:
+        path = PurePosixPath(file_name)
+    left_root = bool(path.anchor) or "://" in file_name
+    parts: list[str] = []
+    for part in path.parts[1:] if path.anchor else path.parts:
+        if part != "..":
+            parts.append(part)
+        elif parts:
+            parts.pop()
+        else:
+            left_root = True
+    return parts, left_root
+
+
+def image_key(file_name: str) -> str:
+    """The key that splits, shards and duplicates go by: the relative name in NFC with "/" between folders.
+
+    The key of a name that leaves the root is what remains without its drive and leading "..".
+    """
+    parts, _ = name_parts(unicodedata.normalize("NFC", file_name.strip()))
+    return "/".join(parts)
+
+
+def candidate_names(file_name: str) -> list[str]:
+    """Relative names under the root to look for, best first.
+
+    A plain relative name has one candidate, itself: matching it by a shorter suffix would take another folder's
+    image for it. A name of some labeller's machine ("C:\\Users\\kim\\a.jpg", "../images/a.jpg") has its suffixes,
+    longest first.
+    """
+    parts, left_root = name_parts(file_name)
+    suffixes = ["/".join(parts[start:]) for start in range(len(parts) if left_root else 1)]
+    if "\\" in file_name:  # on POSIX systems also a letter of a name like any other
+        suffixes.insert(0, file_name)
+    return [suffix for suffix in suffixes if suffix]

@@ -1,0 +1,177 @@
+"""Reads image files under one root, and nothing outside it, whatever an annotation names."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import unicodedata
+from dataclasses import dataclass, field
+
+from transforms.images.image_names import IMAGE_SUFFIXES, candidate_names, name_parts
+from transforms.ledger.reasons import Reason
+
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+# Non-blocking, so that a FIFO does not hang; no-follow, so that a link's target is checked before it is opened.
+_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+
+
+class ImageRefused(Exception):
+    """An image that cannot be part of a dataset: a reason code and a sentence for the ledger."""
+
+    def __init__(self, reason: Reason, detail: str):
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image file's bytes, and its name relative to the root in Unicode form NFC."""
+
+    name: str
+    data: bytes
+    repairs: tuple[Reason, ...] = ()
+
+
+@dataclass(slots=True)
+class ImageStore:
+    """The images below a local folder.
+
+    Attributes:
+      root: a folder.
+      max_bytes: larger files are refused unread.
+    """
+
+    root: str
+    max_bytes: int = 256 << 20
+    _real_root: str = field(init=False)
+    _safe_folders: set[str] = field(init=False, default_factory=set)
+    _listings: dict[str, dict[str, str]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._real_root = os.path.realpath(self.root)
+
+    def read(self, file_name: str) -> StoredImage:
+        """Reads the image that an annotation names.
+
+        Tried in turn: the name as it stands; the same name in another Unicode form or in CP949 bytes; the name with
+        an image extension added, if it has none. A name from elsewhere (absolute, or climbing out of the root) is
+        looked for by its suffixes under the root.
+
+        Raises:
+          ImageRefused: missing, outside the root, not a regular file, too large, or a name that no file can have.
+          OSError: the storage itself failed.
+        """
+        if "\0" in file_name:
+            raise ImageRefused(Reason.NAME_NOT_UNICODE, "the name holds a NUL character")
+        candidates = candidate_names(file_name)
+        for name in candidates:
+            data = self._read_exact(name)
+            if data is not None:
+                return StoredImage(_unicode_name(name), data)
+        for name in candidates:
+            found = self._find_equivalent(name)
+            if found is not None and (data := self._read_exact(found)) is not None:
+                is_completed = not name.lower().endswith(IMAGE_SUFFIXES)
+                return StoredImage(
+                    _unicode_name(found), data, (Reason.NAME_COMPLETED,) if is_completed else ()
+                )
+        if name_parts(file_name)[1] or not candidates:
+            raise ImageRefused(
+                Reason.PATH_OUTSIDE_ROOT,
+                f"the name points outside the images folder {self.root} and no suffix is in it",
+            )
+        raise ImageRefused(Reason.IMAGE_MISSING, f"no such file in {self.root}")
+
+    def _read_exact(self, name: str) -> bytes | None:
+        path = f"{self._real_root}/{name}"
+        try:
+            self._check_folder(os.path.dirname(path))
+            try:
+                descriptor = os.open(path, _OPEN_FLAGS)
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+                descriptor = os.open(self._link_target(path), _OPEN_FLAGS)
+        except UnicodeEncodeError:
+            return None
+        except OSError as error:
+            if error.errno in _MISSING:
+                return None
+            if error.errno in (errno.EACCES, errno.EPERM, errno.ENXIO):
+                raise ImageRefused(Reason.IMAGE_UNREADABLE, f"cannot be opened: {error.strerror}") from None
+            raise
+        try:
+            return self._read_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _read_descriptor(self, descriptor: int) -> bytes:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageRefused(Reason.NOT_A_FILE, "not a regular file")
+        if status.st_size > self.max_bytes:
+            raise ImageRefused(
+                Reason.IMAGE_TOO_LARGE, f"{status.st_size} bytes, the limit is {self.max_bytes}"
+            )
+        data = os.read(descriptor, status.st_size + 1)
+        if len(data) == status.st_size:
+            return data
+        parts = [data]
+        while chunk := os.read(descriptor, 1 << 20):
+            parts.append(chunk)
+        return b"".join(parts)
+
+    def _check_folder(self, folder: str) -> None:
+        """Refuses a folder that links lead out of the root; each folder is asked about once."""
+        if folder in self._safe_folders:
+            return
+        real = os.path.realpath(folder, strict=True)
+        if not _is_inside(real, self._real_root):
+            raise ImageRefused(Reason.PATH_OUTSIDE_ROOT, f"the folder is a link to {real}")
+        self._safe_folders.add(folder)
+
+    def _link_target(self, path: str) -> str:
+        real = os.path.realpath(path, strict=True)
+        if not _is_inside(real, self._real_root):
+            raise ImageRefused(Reason.PATH_OUTSIDE_ROOT, f"the file is a link to {real}")
+        return real
+
+    def _find_equivalent(self, name: str) -> str | None:
+        """The name that is on disk for one that is not, if they differ in Unicode form or extension only."""
+        folder, _, base = name.rpartition("/")
+        listing = self._listing(folder)
+        wanted = (
+            [base] if base.lower().endswith(IMAGE_SUFFIXES) else [base + suffix for suffix in IMAGE_SUFFIXES]
+        )
+        for form in wanted:
+            if (found := listing.get(unicodedata.normalize("NFC", form))) is not None:
+                return f"{folder}/{found}" if folder else found
+        return None
+
+    def _listing(self, folder: str) -> dict[str, str]:
+        if folder not in self._listings:
+            try:
+                names = os.listdir(f"{self._real_root}/{folder}")
+            except OSError:
+                names = []
+            self._listings[folder] = {_unicode_name(name, strict=False): name for name in sorted(names)}
+        return self._listings[folder]
+
+
+def _is_inside(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def _unicode_name(name: str, strict: bool = True) -> str:
+    """The name in NFC; names whose bytes are not UTF-8 (unzipped from Windows) are read as CP949."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        try:
+            name = os.fsencode(name).decode("cp949")
+        except (UnicodeDecodeError, UnicodeEncodeError):
+            if strict:
+                raise ImageRefused(Reason.NAME_NOT_UNICODE, f"the file's name is no text: {name!a}") from None
+    return unicodedata.normalize("NFC", name)

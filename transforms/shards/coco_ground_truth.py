@@ -1,0 +1,97 @@
+"""A split as COCO ground truth, with the ids of its records: what evaluation tools compare detections to.
+
+Each shard leaves a part beside it; the commit joins the parts in order, streaming, and numbers the annotations.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from transforms.examples.check_boxes import CheckedObject
+from transforms.examples.class_ids import ClassIds
+from transforms.images.check_image import CheckedImage
+from transforms.shards.atomic_file import AtomicFile
+from transforms.splits.shard_plan import ShardKey
+
+PARTS_FOLDER = ".parts"
+_FLUSH_LINES = 1000
+
+
+def part_file_name(key: ShardKey) -> str:
+    """Where a shard leaves its part, relative to the dataset folder."""
+    return f"{PARTS_FOLDER}/{key.split}-{key.index:05d}.jsonl"
+
+
+class GroundTruthPart:
+    """The images and annotations of one shard as lines: "I" or "A" and a JSON object without its outer braces."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def add(
+        self,
+        name: str,
+        source_id: int,
+        image: CheckedImage,
+        objects: Sequence[CheckedObject],
+        class_ids: ClassIds,
+    ) -> None:
+        """Adds one written image; boxes become [x, y, width, height] in pixels of the written picture."""
+        entry = {"id": source_id, "file_name": name, "width": image.width, "height": image.height}
+        self._lines.append("I" + _inner(entry))
+        for item in objects:
+            box, area = item.box, item.annotation.area
+            annotation = {
+                "image_id": source_id,
+                "category_id": class_ids.labels[item.annotation.class_name],
+                "bbox": [box.xmin, box.ymin, box.xmax - box.xmin, box.ymax - box.ymin],
+                "area": box.area if area is None else area,
+                "iscrowd": int(bool(item.annotation.is_crowd)),
+            }
+            if item.annotation.difficult is not None:
+                annotation["ignore"] = int(item.annotation.difficult)
+            self._lines.append("A" + _inner(annotation))
+
+    def to_bytes(self) -> bytes:
+        return "".join(line + "\n" for line in self._lines).encode()
+
+
+def _inner(entry: dict[str, object]) -> str:
+    return json.dumps(entry, ensure_ascii=False)[1:-1]
+
+
+def join_parts(folder: str, keys: Iterable[ShardKey], class_ids: ClassIds, path: str) -> None:
+    """Writes the COCO file of a split from the parts of its shards, in memory of one part."""
+    parts = [os.path.join(folder, part_file_name(key)) for key in sorted(keys)]
+    categories = [{"id": class_id, "name": name} for name, class_id in class_ids.labels.items()]
+    with AtomicFile(path) as file:
+        file.write([b'{"images": ['])
+        _write_items(file, (f"{{{line[1:]}}}" for line in _lines(parts) if line[0] == "I"))
+        file.write([b'], "annotations": ['])
+        annotations = (line for line in _lines(parts) if line[0] == "A")
+        _write_items(
+            file, (f'{{"id": {number}, {line[1:]}}}' for number, line in enumerate(annotations, start=1))
+        )
+        file.write([b'], "categories": ', json.dumps(categories, ensure_ascii=False).encode(), b"}\n"])
+        file.commit()
+
+
+def _lines(paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                yield line.rstrip("\n")
+
+
+def _write_items(file: AtomicFile, items: Iterator[str]) -> None:
+    separator = ""
+    batch: list[str] = []
+    for item in items:
+        batch.append(separator + "\n" + item)
+        separator = ","
+        if len(batch) == _FLUSH_LINES:
+            file.write(["".join(batch).encode()])
+            batch.clear()
+    file.write(["".join(batch).encode()])

@@ -1,0 +1,200 @@
+"""The commit: closes the ledger, writes what describes the shards, and last the manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from transforms.examples.class_ids import ClassIds
+from transforms.images.image_listing import walk_images
+from transforms.images.image_names import image_key
+from transforms.ledger.counts import Counts, check_closing
+from transforms.ledger.ledger_rows import ImageRow, image_rows_parquet
+from transforms.ledger.reasons import Reason
+from transforms.shards.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
+from transforms.shards.coco_ground_truth import join_parts
+from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER, BuildRefused, remove_leftovers
+from transforms.shards.label_map import label_map_text, labels_csv
+from transforms.shards.manifest import (
+    MANIFEST_FILE,
+    BuildIdentity,
+    make_manifest,
+    manifest_bytes,
+    read_manifest,
+)
+from transforms.shards.shard_result import ShardResult, ledger_file_name
+from transforms.shards.tfds_metadata import (
+    LABELS_FILE,
+    SplitShards,
+    dataset_info_json,
+    features_json,
+    labels_text,
+)
+from transforms.splits.shard_plan import ShardPlan, order_hash
+
+_UNLISTED_FILE = f"{LEDGER_FOLDER}/images-unlisted.parquet"
+
+
+class TooManyRejects(Exception):
+    """More images were refused than the user allows: there is no dataset, but the ledger says why."""
+
+
+def commit_dataset(
+    results: Sequence[ShardResult],
+    plan: ShardPlan,
+    class_ids: ClassIds,
+    read: Counts,
+    identity: BuildIdentity,
+    folder: str,
+    image_roots: Mapping[str, str],
+    ground_truth_splits: frozenset[str],
+    max_reject_ratio: float,
+) -> dict[str, object]:
+    """Makes the folder a dataset. Doing it again after it succeeded changes nothing.
+
+    Args:
+      results: of all shards and of the rejected, each once, in any order.
+      plan, class_ids: of the build.
+      read: what the readers of annotations counted.
+      identity: for the manifest.
+      folder: where the shards are.
+      image_roots: of each source.
+      ground_truth_splits: splits that become COCO files too.
+      max_reject_ratio: of the images read.
+
+    Returns:
+      The manifest.
+
+    Raises:
+      LedgerNotClosed: something is unaccounted for.
+      TooManyRejects: see there.
+      BuildRefused: another run has committed other data here.
+    """
+    results = sorted(results, key=lambda result: result.key)
+    counts = Counts.total(result.counts for result in results)
+    check_closing(read, counts)
+    shards = [result for result in results if result.file]
+    written = {
+        split: [result for result in shards if result.key.split == split] for split in plan.fractions.names
+    }
+    for split, parts in written.items():
+        if [result.key.index for result in parts] != list(range(len(plan.starts[split]))):
+            raise AssertionError(
+                f"the shards of {split} are not those of the plan: {[r.file for r in parts]}"
+            )
+
+    files = _write_description(folder, identity, plan, shards, class_ids)
+    for split in sorted(ground_truth_splits):
+        files.append(f"{HANDOFF_FOLDER}/{identity.name}-{split}.coco.json")
+        join_parts(folder, [r.key for r in written[split]], class_ids, os.path.join(folder, files[-1]))
+    ledger_files = [
+        ledger_file_name(table, result.key, len(plan.starts.get(result.key.split, ())))
+        for result in results
+        for table in ("images", "boxes")
+    ]
+    unlisted = _unlisted_rows(folder, [name for name in ledger_files if "/images-" in name], image_roots)
+    if unlisted:
+        write_atomically(os.path.join(folder, _UNLISTED_FILE), image_rows_parquet(unlisted))
+        ledger_files.append(_UNLISTED_FILE)
+        counts.reasons[Reason.IMAGE_UNLISTED.value] += len(unlisted)
+    _remove_unnamed(folder, {*files, *ledger_files, *(result.file for result in shards)})
+    if counts.images_rejected > max_reject_ratio * counts.images_read:
+        raise TooManyRejects(
+            f"{counts.images_rejected} of {counts.images_read} images were rejected, more than "
+            f"--max_reject_ratio={max_reject_ratio:g} allows; {folder}/{LEDGER_FOLDER} says why. Mend them, or allow "
+            "more and run again: finished shards are kept"
+        )
+    manifest = make_manifest(identity, shards, plan.fractions.names, counts, class_ids)
+    _commit_manifest(folder, manifest)
+    remove_leftovers(folder)
+    return manifest
+
+
+def _write_description(
+    folder: str, identity: BuildIdentity, plan: ShardPlan, shards: Sequence[ShardResult], class_ids: ClassIds
+) -> list[str]:
+    splits = [
+        SplitShards(
+            split,
+            [r.records for r in shards if r.key.split == split],
+            sum(r.bytes for r in shards if r.key.split == split),
+        )
+        for split in plan.fractions.names
+    ]
+    optional_keys = set().union(*(result.optional_keys for result in shards))
+    formats = {picture_format for result in shards for picture_format in result.formats}
+    texts = {
+        "label_map.pbtxt": label_map_text(class_ids.labels),
+        "labels.csv": labels_csv(class_ids.labels),
+        LABELS_FILE: labels_text(class_ids.labels),
+        "features.json": features_json(optional_keys, formats, len(class_ids.labels)),
+        "dataset_info.json": dataset_info_json(
+            identity.name,
+            identity.version,
+            splits,
+            f"Object detection dataset {identity.name}, built by Boxmill.",
+        ),
+    }
+    for name, text in texts.items():
+        write_atomically(os.path.join(folder, name), text.encode())
+    return list(texts)
+
+
+def _unlisted_rows(
+    folder: str, ledger_files: Sequence[str], image_roots: Mapping[str, str]
+) -> list[ImageRow]:
+    """Rows for images on disk that no annotation names; all names are compared by their hashes, 8 bytes each."""
+    rows = []
+    for source, root in sorted(image_roots.items()):
+        known = _named_images(folder, ledger_files, source)
+        for name, _ in walk_images(root):
+            hashed = np.uint64(order_hash(image_key(name)))
+            position = int(np.searchsorted(known, hashed))
+            if position == len(known) or known[position] != hashed:
+                detail = "no annotation names this image"
+                rows.append(
+                    ImageRow(
+                        source, "", image_key(name), "", "unlisted", (Reason.IMAGE_UNLISTED.value,), detail
+                    )
+                )
+    return sorted(rows, key=lambda row: (row.source, row.file_name))
+
+
+def _named_images(folder: str, ledger_files: Sequence[str], source: str) -> npt.NDArray[np.uint64]:
+    hashes: list[int] = []
+    for name in ledger_files:
+        table = pq.read_table(os.path.join(folder, name), columns=["source", "file_name"])
+        for row_source, file_name in zip(
+            *(table[column].to_pylist() for column in table.column_names), strict=True
+        ):
+            if row_source == source:
+                hashes.append(order_hash(image_key(file_name)))
+    return np.sort(np.array(hashes, dtype=np.uint64))
+
+
+def _remove_unnamed(folder: str, named: set[str]) -> None:
+    """Removes files of ours that are not part of this dataset: shards of an earlier plan, files of killed writers."""
+    for place in ("", LEDGER_FOLDER, HANDOFF_FOLDER):
+        for entry in os.scandir(os.path.join(folder, place)):
+            name = f"{place}/{entry.name}" if place else entry.name
+            is_ours = place or ".tfrecord-" in name or name.endswith(TEMPORARY_SUFFIX)
+            if is_ours and entry.is_file(follow_symlinks=False) and name not in named:
+                os.unlink(entry.path)
+
+
+def _commit_manifest(folder: str, manifest: dict[str, object]) -> None:
+    for place in ("", LEDGER_FOLDER, HANDOFF_FOLDER):
+        sync_folder(os.path.join(folder, place))
+    try:
+        with AtomicFile(os.path.join(folder, MANIFEST_FILE)) as file:
+            file.write([manifest_bytes(manifest)])
+            file.commit_exclusively()
+    except FileExistsError:
+        if read_manifest(folder)["fingerprint"] != manifest["fingerprint"]:
+            raise BuildRefused(
+                f"another run has committed other data to {folder}; give another --version"
+            ) from None

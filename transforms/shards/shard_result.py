@@ -1,0 +1,70 @@
+"""What is known of a written shard; kept in the metadata of its ledger file, so that a later run can trust it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from transforms.ledger.counts import Counts
+from transforms.splits.shard_plan import ShardKey
+
+
+def shard_file_name(name: str, key: ShardKey, shards: int) -> str:
+    """The name that TFDS and Beam give shards, e.g. ``faces-train.tfrecord-00003-of-00008``."""
+    return f"{name}-{key.split}.tfrecord-{key.index:05d}-of-{shards:05d}"
+
+
+def ledger_file_name(table: str, key: ShardKey, shards: int) -> str:
+    """The ledger's file for a shard, or for what was rejected before any shard; ``table`` is images or boxes."""
+    part = f"{key.split}-{key.index:05d}-of-{shards:05d}" if key.split else "rejected"
+    return f"ledger/{table}-{part}.parquet"
+
+
+@dataclass(slots=True)
+class ShardResult:
+    """A finished shard, or the rejected (whose ``file`` is "").
+
+    Attributes:
+      key: which shard.
+      fingerprint: of the inputs and settings that it was made from.
+      file: its name in the dataset folder.
+      records, bytes, sha256: of the file.
+      counts: of its images and boxes.
+      optional_keys: optional feature keys that some record has.
+      formats: "jpeg" and "png" with their numbers of records.
+    """
+
+    key: ShardKey
+    fingerprint: str
+    file: str = ""
+    records: int = 0
+    bytes: int = 0
+    sha256: str = ""
+    counts: Counts = field(default_factory=Counts)
+    optional_keys: set[str] = field(default_factory=set)
+    formats: Counter[str] = field(default_factory=Counter)
+
+    def to_json(self) -> str:
+        plain = _values(self) | {"counts": _values(self.counts), "optional_keys": sorted(self.optional_keys)}
+        return json.dumps(plain, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ShardResult:
+        plain = json.loads(text)
+        counts = plain.pop("counts")
+        counts = Counts(**counts | {"reasons": Counter(counts["reasons"]), "classes": Counter(counts["classes"])})
+        return cls(
+            **plain
+            | {
+                "key": ShardKey(*plain["key"]),
+                "counts": counts,
+                "optional_keys": set(plain["optional_keys"]),
+                "formats": Counter(plain["formats"]),
+            }
+        )
+
+
+def _values(value: ShardResult | Counts) -> dict[str, Any]:
+    return {item.name: getattr(value, item.name) for item in fields(value)}

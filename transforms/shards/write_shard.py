@@ -1,0 +1,338 @@
+"""Writes one shard: reads its pictures ahead, checks, encodes and streams them into a file; accounts for each.
+
+A shard is a pure function of its members and the settings: the same bytes in every attempt, on every runner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import pyarrow.parquet as pq
+
+from transforms.examples import feature_keys as keys
+from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_objects, transpose_box
+from transforms.examples.class_ids import ClassIds
+from transforms.examples.encode_image import image_features
+from transforms.examples.wire_format import encode_example
+from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
+from transforms.images.image_names import image_key
+from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
+from transforms.ledger.counts import Counts
+from transforms.ledger.ledger_rows import BoxRow, ImageRow, box_rows_parquet, image_rows_parquet
+from transforms.ledger.reasons import Reason
+from transforms.records import AnnotatedImage, BoxProblem, ObjectAnnotation, Rejection
+from transforms.shards.atomic_file import AtomicFile, write_atomically
+from transforms.shards.coco_ground_truth import GroundTruthPart, part_file_name
+from transforms.shards.prefetch import prefetch
+from transforms.shards.record_framing import frame_record
+from transforms.shards.shard_result import ShardResult, ledger_file_name, shard_file_name
+from transforms.splits.shard_plan import ShardKey, ShardPlan, order_hash
+
+_RESULT_KEY = b"boxmill.shard"
+MAX_PICTURE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSettings:
+    """What a shard's bytes depend on besides its members.
+
+    Attributes:
+      folder: of the dataset, existing.
+      name: of the dataset.
+      fingerprint: of all inputs and settings.
+      image_roots: for each source's name, the folder of its pictures.
+      image_policy: how pictures are checked.
+      class_ids: names and their ids; objects of other classes are dropped.
+      ground_truth_splits: splits that also become COCO JSON.
+    """
+
+    folder: str
+    name: str
+    fingerprint: str
+    image_roots: dict[str, str]
+    image_policy: ImagePolicy
+    class_ids: ClassIds
+    ground_truth_splits: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    stored: StoredImage
+    checked: CheckedImage
+
+
+def member_order(image: AnnotatedImage) -> tuple[int, str]:
+    """Sort key of the images of a shard."""
+    key = image_key(image.file_name)
+    return order_hash(key), key
+
+
+def write_shard(
+    key: ShardKey,
+    members: Sequence[AnnotatedImage],
+    plan: ShardPlan,
+    settings: ShardSettings,
+    executor: ThreadPoolExecutor,
+    on_image: Callable[[ImageRow, int], None] = lambda row, size: None,
+) -> ShardResult:
+    """Writes a shard and its ledger, in that order, each whole or not at all.
+
+    Args:
+      key: which shard.
+      members: all its images, in any order.
+      plan: for the ids of records and the number of shards.
+      settings: see there.
+      executor: threads that read pictures.
+      on_image: called for each image with its row and the bytes written.
+
+    Raises:
+      OSError: the storage failed.
+    """
+    writer = _ShardWriter(key, plan, settings)
+    with AtomicFile(os.path.join(settings.folder, writer.result.file)) as file:
+        stores = {source: ImageStore(root) for source, root in settings.image_roots.items()}
+
+        def load(image: AnnotatedImage) -> _Loaded | ImageRefused:
+            try:
+                stored = stores[image.source].read(image.file_name)
+                return _Loaded(stored, check_image(stored.data, settings.image_policy))
+            except ImageRefused as refused:
+                return refused
+
+        ordered = sorted(members, key=member_order)
+        for image, loaded in prefetch(ordered, load, _loaded_bytes, executor):
+            buffers, row = writer.add(image, loaded)
+            if buffers is not None:
+                file.write(frame_record(buffers))
+            on_image(row, sum(map(len, buffers or ())))
+        file.commit()
+        writer.result.bytes, writer.result.sha256 = file.bytes_written, file.sha256
+    writer.write_ledger()
+    return writer.result
+
+
+def _loaded_bytes(loaded: _Loaded | ImageRefused) -> int:
+    return 0 if isinstance(loaded, ImageRefused) else len(loaded.checked.data)
+
+
+class _ShardWriter:
+    """The state of a shard that is being written: its result so far and its ledger rows."""
+
+    def __init__(self, key: ShardKey, plan: ShardPlan, settings: ShardSettings):
+        self._plan = plan
+        self._settings = settings
+        self._shards = len(plan.starts[key.split])
+        self._image_rows: list[ImageRow] = []
+        self._box_rows: list[BoxRow] = []
+        self._ground_truth = GroundTruthPart() if key.split in settings.ground_truth_splits else None
+        self.result = ShardResult(
+            key, settings.fingerprint, shard_file_name(settings.name, key, self._shards)
+        )
+
+    def add(
+        self, image: AnnotatedImage, loaded: _Loaded | ImageRefused
+    ) -> tuple[list[bytes] | None, ImageRow]:
+        """Encodes one image, or refuses it; either way it is accounted for."""
+        try:
+            if isinstance(loaded, ImageRefused):
+                raise loaded
+            prepared, repairs = _fit_to_picture(image, loaded.checked)
+            checked, problems = self._check(prepared, loaded.checked)
+        except ImageRefused as refused:
+            row = self._account_rejected(image, refused)
+            return None, row
+        source_id = self._plan.source_id(image_key(image.file_name), image.image_id)
+        class_ids = self._settings.class_ids
+        features = image_features(loaded.stored.name, source_id, loaded.checked, checked, class_ids)
+        self.result.optional_keys.update(key for key in features if keys.FEATURE_KEYS[key].optional)
+        self.result.formats[loaded.checked.format] += 1
+        if self._ground_truth is not None:
+            self._ground_truth.add(loaded.stored.name, source_id, loaded.checked, checked, class_ids)
+        if order_hash(image_key(image.file_name)) in self._plan.repeated_ids:
+            repairs += (Reason.SOURCE_ID_HASHED,)
+        repairs = (*image.repairs, *loaded.stored.repairs, *loaded.checked.repairs, *repairs)
+        row = ImageRow(
+            image.source,
+            image.annotation_file,
+            loaded.stored.name,
+            str(source_id),
+            "repaired" if repairs else "written",
+            reasons=tuple(map(str, repairs)),
+            split=self.result.key.split,
+            shard=self.result.key.index,
+            index=self.result.records,
+            boxes_read=image.boxes_read,
+            boxes_written=len(checked),
+        )
+        self._account(image, row, problems, [item.annotation.class_name for item in checked])
+        self.result.records += 1
+        return encode_example(features), row
+
+    def _check(
+        self, image: AnnotatedImage, picture: CheckedImage
+    ) -> tuple[list[CheckedObject], list[BoxProblem]]:
+        if len(image.objects) > MAX_BOXES:
+            raise ImageRefused(Reason.TOO_MANY_BOXES, f"{len(image.objects)} boxes, the limit is {MAX_BOXES}")
+        if len(picture.data) > MAX_PICTURE_BYTES:
+            raise ImageRefused(
+                Reason.EXAMPLE_TOO_LARGE, f"{len(picture.data)} bytes, the limit is {MAX_PICTURE_BYTES}"
+            )
+        labels = self._settings.class_ids.labels
+        known = [item for item in image.objects if item.class_name in labels]
+        checked, problems = check_objects(known, image.unit, picture.width, picture.height)
+        problems += [
+            _dropped(item, Reason.UNKNOWN_CLASS, f"class {item.class_name!r} is not in the class map")
+            for item in image.objects
+            if item.class_name not in labels
+        ]
+        return checked, [*image.problems, *problems]
+
+    def _account_rejected(self, image: AnnotatedImage, refused: ImageRefused) -> ImageRow:
+        row = ImageRow(
+            image.source,
+            image.annotation_file,
+            image.file_name,
+            image.image_id,
+            "rejected",
+            (str(refused.reason),),
+            refused.detail,
+            boxes_read=image.boxes_read,
+        )
+        lost = [problem for problem in image.problems if problem.status == "dropped"]
+        lost += [
+            _dropped(item, Reason.IMAGE_REJECTED, f"the image was rejected: {refused}")
+            for item in image.objects
+        ]
+        self._account(image, row, lost, [])
+        return row
+
+    def _account(
+        self, image: AnnotatedImage, row: ImageRow, problems: Sequence[BoxProblem], class_names: Sequence[str]
+    ) -> None:
+        account(self.result.counts, row, order_hash(image_key(image.file_name)), problems)
+        self.result.counts.classes.update(class_names)
+        self._image_rows.append(row)
+        self._box_rows += [
+            BoxRow.of(problem, row.source, row.annotation_file, row.file_name) for problem in problems
+        ]
+
+    def write_ledger(self) -> None:
+        """Writes the ledger's files; the one that holds the result comes last and makes the shard count as done."""
+        folder, key = self._settings.folder, self.result.key
+        if self._ground_truth is not None:
+            write_atomically(os.path.join(folder, part_file_name(key)), self._ground_truth.to_bytes())
+        write_ledger_files(folder, self.result, self._shards, self._image_rows, self._box_rows)
+
+
+def write_ledger_files(
+    folder: str, result: ShardResult, shards: int, image_rows: Sequence[ImageRow], box_rows: Sequence[BoxRow]
+) -> None:
+    """Writes the box ledger, then the image ledger, which carries the result in its metadata."""
+    write_atomically(
+        os.path.join(folder, ledger_file_name("boxes", result.key, shards)), box_rows_parquet(box_rows)
+    )
+    data = image_rows_parquet(image_rows, {_RESULT_KEY.decode(): result.to_json()})
+    write_atomically(os.path.join(folder, ledger_file_name("images", result.key, shards)), data)
+
+
+def read_result(folder: str, key: ShardKey, shards: int) -> ShardResult | None:
+    """The result of a shard that an earlier run finished, or None; the shard's bytes are not looked at."""
+    path = os.path.join(folder, ledger_file_name("images", key, shards))
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, ValueError):
+        return None
+    text = metadata.get(_RESULT_KEY)
+    return ShardResult.from_json(text.decode()) if text else None
+
+
+def account(counts: Counts, row: ImageRow, checksum: int, problems: Sequence[BoxProblem]) -> None:
+    """Counts one image and what happened to its boxes."""
+    counts.images_read += 1
+    counts.images_checksum += checksum
+    counts.images_written += row.status != "rejected"
+    counts.images_repaired += row.status == "repaired"
+    counts.images_rejected += row.status == "rejected"
+    account_boxes(counts, row.boxes_written, problems)
+    counts.reasons.update(row.reasons)
+
+
+def account_boxes(counts: Counts, boxes_written: int, problems: Sequence[BoxProblem]) -> None:
+    """Counts the boxes of one image; a box repaired for two reasons is one box."""
+    dropped = {problem.position for problem in problems if problem.status == "dropped"}
+    repaired = {problem.position for problem in problems if problem.status == "repaired"}
+    counts.boxes_read += boxes_written + len(dropped)
+    counts.boxes_written += boxes_written
+    counts.boxes_dropped += len(dropped)
+    counts.boxes_repaired += len(repaired - dropped)
+    counts.reasons.update(str(problem.reason) for problem in problems)
+
+
+def rejected_rows(rejection: Rejection) -> tuple[ImageRow, list[BoxRow]]:
+    """The rows of what was refused before any shard."""
+    row = ImageRow(
+        rejection.source,
+        rejection.annotation_file,
+        rejection.file_name,
+        rejection.image_id,
+        "rejected",
+        (str(rejection.reason),),
+        rejection.detail,
+        boxes_read=len(rejection.problems),
+    )
+    place = (row.source, row.annotation_file, row.file_name)
+    return row, [BoxRow.of(problem, *place) for problem in rejection.problems]
+
+
+def _dropped(item: ObjectAnnotation, reason: Reason, detail: str) -> BoxProblem:
+    return BoxProblem(item.position, item.box_id, item.class_name, "dropped", reason, detail)
+
+
+def _fit_to_picture(
+    image: AnnotatedImage, picture: CheckedImage
+) -> tuple[AnnotatedImage, tuple[Reason, ...]]:
+    """Brings boxes into the frame of the upright pixels; the claimed size tells which frame they were drawn in.
+
+    Raises:
+      ImageRefused: the claimed size is that of another picture.
+    """
+    upright = (picture.width, picture.height)
+    stored = upright[::-1] if picture.orientation >= 5 else upright
+    claimed = (image.width, image.height)
+    if None in claimed or image.unit != "pixels":
+        return image, (Reason.EXIF_AMBIGUOUS,) if picture.orientation != 1 and image.objects else ()
+    if claimed not in (stored, upright):
+        detail = f"the annotation is for {claimed[0]}x{claimed[1]} pixels, the picture has {upright[0]}x{upright[1]}"
+        raise ImageRefused(Reason.SIZE_MISMATCH, detail)
+    if picture.orientation == 1:
+        return image, ()
+    if (
+        stored == upright
+    ):  # half turns, mirrors and squares: the size cannot tell; most tools show pictures upright
+        return image, (Reason.EXIF_AMBIGUOUS,) if image.objects else ()
+    if claimed == upright:
+        return image, ()
+    turned = tuple(
+        replace(item, box=transpose_box(item.box, picture.orientation, *stored)) for item in image.objects
+    )
+    return replace(image, objects=turned), (Reason.SIZE_MISMATCH,)
+
+
+def existing_shard(key: ShardKey, plan: ShardPlan, settings: ShardSettings) -> ShardResult | None:
+    """The result of this very shard from an interrupted run, if all its files are whole, else None."""
+    result = read_result(settings.folder, key, len(plan.starts[key.split]))
+    if result is None or result.fingerprint != settings.fingerprint:
+        return None
+    needs_part = key.split in settings.ground_truth_splits
+    if needs_part and not os.path.exists(os.path.join(settings.folder, part_file_name(key))):
+        return None
+    try:
+        with open(os.path.join(settings.folder, result.file), "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+    return result if digest == result.sha256 else None

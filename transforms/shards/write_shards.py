@@ -1,0 +1,163 @@
+"""Writes shards in parallel and commits the dataset, in Beam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import cast
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from transforms.annotations.packs import decode_pack
+from transforms.images.check_image import ImagePolicy
+from transforms.ledger.ledger_rows import BoxRow, ImageRow
+from transforms.records import AnnotatedImage, Rejection
+from transforms.shards.commit_dataset import commit_dataset
+from transforms.shards.manifest import BuildIdentity
+from transforms.shards.prefetch import MAX_THREADS
+from transforms.shards.shard_result import ShardResult
+from transforms.shards.write_shard import (
+    ShardSettings,
+    account,
+    account_boxes,
+    existing_shard,
+    rejected_rows,
+    write_ledger_files,
+    write_shard,
+)
+from transforms.splits.build_plan import BuildPlan
+from transforms.splits.shard_plan import REJECTED, ShardKey, rejection_hash
+
+_images_done = Metrics.counter("boxmill", "images_done")
+_bytes_written = Metrics.counter("boxmill", "bytes_written")
+_commits = Metrics.counter("boxmill", "commits")
+_shards_reused = Metrics.counter("boxmill", "shards_reused")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSettings:
+    """What writing depends on besides the plan.
+
+    Attributes:
+      folder: to write into.
+      identity: of the dataset.
+      image_roots: for each source, the folder of its pictures.
+      image_policy: how pictures are checked.
+      ground_truth_splits: splits that also become COCO JSON.
+      max_reject_ratio: of the images read; more fails the build.
+    """
+
+    folder: str
+    identity: BuildIdentity
+    image_roots: dict[str, str]
+    image_policy: ImagePolicy
+    ground_truth_splits: frozenset[str]
+    max_reject_ratio: float
+
+    def shard_settings(self, plan: BuildPlan) -> ShardSettings:
+        return ShardSettings(
+            folder=self.folder,
+            name=self.identity.name,
+            fingerprint=self.identity.fingerprint,
+            image_roots=self.image_roots,
+            image_policy=self.image_policy,
+            class_ids=plan.class_ids,
+            ground_truth_splits=self.ground_truth_splits,
+        )
+
+
+def write_rejected(rejections: Sequence[Rejection], folder: str, fingerprint: str) -> ShardResult:
+    """Writes the ledger of what was refused before any shard."""
+    result = ShardResult(REJECTED, fingerprint)
+    image_rows: list[ImageRow] = []
+    box_rows: list[BoxRow] = []
+    for rejection in sorted(rejections, key=lambda item: (item.source, item.annotation_file, item.file_name, item.detail)):
+        row, boxes = rejected_rows(rejection)
+        image_rows.append(row)
+        box_rows += boxes
+        if rejection.is_image:
+            account(result.counts, row, rejection_hash(rejection), rejection.problems)
+        else:
+            account_boxes(result.counts, 0, rejection.problems)
+            result.counts.reasons.update(row.reasons)
+    write_ledger_files(folder, result, 0, image_rows, box_rows)
+    return result
+
+
+class _WriteShardDoFn(beam.DoFn):
+    """Keeps one pool of reading threads for all shards of a worker."""
+
+    def __init__(self, settings: WriteSettings):
+        self._settings = settings
+
+    def setup(self) -> None:
+        self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="read-image")
+
+    def teardown(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    def process(self, element: tuple[tuple[str, int], Iterable[bytes]], plan: BuildPlan) -> Iterator[ShardResult]:
+        key, packs = ShardKey(*element[0]), element[1]
+        readings = [reading for pack in packs for reading in decode_pack(pack)]
+        settings = self._settings.shard_settings(plan)
+        if key == REJECTED:
+            yield write_rejected(cast(list[Rejection], readings), settings.folder, settings.fingerprint)
+            return
+        result = existing_shard(key, plan.shards, settings)
+        if result is not None:
+            _shards_reused.inc()
+            _images_done.inc(result.counts.images_read)
+        else:
+            members = cast(list[AnnotatedImage], readings)
+            result = write_shard(key, members, plan.shards, settings, self._executor, _count_image)
+        yield result
+
+
+def _count_image(row: ImageRow, size: int) -> None:
+    del row
+    _images_done.inc()
+    _bytes_written.inc(size)
+
+
+@dataclass
+class WriteShards(beam.PTransform):
+    """``(shard, packs)`` to ShardResults; shards that an interrupted run finished are kept."""
+
+    settings: WriteSettings
+    plan: beam.pvalue.AsSingleton
+
+    def expand(self, grouped: beam.PCollection[tuple[tuple[str, int], list[bytes]]]) -> beam.PCollection[ShardResult]:
+        return grouped | "Write shard" >> beam.ParDo(_WriteShardDoFn(self.settings), self.plan)
+
+
+def _commit(results: list[ShardResult], plan: BuildPlan, settings: WriteSettings) -> dict[str, object]:
+    manifest = commit_dataset(
+        results,
+        plan.shards,
+        plan.class_ids,
+        plan.shards.counts,
+        settings.identity,
+        settings.folder,
+        settings.image_roots,
+        settings.ground_truth_splits,
+        settings.max_reject_ratio,
+    )
+    _commits.inc()
+    return manifest
+
+
+@dataclass
+class CommitDataset(beam.PTransform):
+    """All ShardResults to the one manifest."""
+
+    settings: WriteSettings
+    plan: beam.pvalue.AsSingleton
+
+    def expand(self, results: beam.PCollection[ShardResult]) -> beam.PCollection[dict[str, object]]:
+        return (
+            results
+            | "Gather results" >> beam.combiners.ToList()
+            | "Commit dataset" >> beam.Map(_commit, self.plan, self.settings)
+        )
