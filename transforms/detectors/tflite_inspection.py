@@ -100,6 +100,8 @@ def _inspect(files: ModelFiles, model: Table) -> ModelInfo:
     ops = Counter(op_names[op.number(0, "I")] for one in graphs for op in one.tables(3))
     named_inputs = {tensor.name: tensor for tensor in inputs.values()}
     found = signature_text(named_inputs, {output.tensor.name: output.tensor for output in outputs})
+    if len({output.tensor.name for output in outputs}) < len(outputs):
+        raise ValueError("two of its outputs have one name")
     bound = bind_by_name(outputs, _postprocessing_outputs(graph, op_names))
     bound = bind_by_shape(outputs, bound)
     if BOXES not in bound or COUNT not in bound or len(outputs) < len(NEEDED_OUTPUTS):
@@ -130,7 +132,7 @@ def _inspect(files: ModelFiles, model: Table) -> ModelInfo:
         first_class=0,
         pixels=encoding,
         embedded_labels=_embedded_labels(files),
-        made_with=model.text(3),
+        made_with=model.text(3).rstrip("."),
     )
 
 
@@ -218,11 +220,12 @@ def _postprocessing_outputs(graph: Table, op_names: list[str]) -> dict[int, str]
 
 
 def _tensor(table: Table) -> TensorInfo:
-    # The signature's shape, where there is one, has -1 for sizes that are open.
+    # The second shape, where there is one, has -1 for sizes that are open. The outputs of the post-processing op
+    # have neither: their sizes are known when it has run.
     shape = table.integers(7) or table.integers(0)
     dtype = table.number(1, "b")
     sizes = tuple(None if size < 0 else size for size in shape)
-    return TensorInfo(table.text(3), _DATA_TYPES.get(dtype, f"type {dtype}"), sizes)
+    return TensorInfo(table.text(3), _DATA_TYPES.get(dtype, f"type {dtype}"), sizes or None)
 
 
 def _op_name(code: Table) -> str:
