@@ -52,7 +52,7 @@ def _work(environment: dict[str, str]) -> None:
     from pipelines import quiet_beam
     from apache_beam.runners.worker import sdk_worker_main
 
-    quiet_beam.quieten()
+    quiet_beam.quieten_failures()
     os.environ.update(environment)
     logging.getLogger().handlers.clear()
     sdk_worker_main.main([])

@@ -1,27 +1,39 @@
-"""Beam's log without what says nothing to a user of local files: that cloud libraries are absent, and the traceback of a
-failure three times over (the failure itself is raised, and told by the command)."""
+"""Beam without what says nothing to a user of local files: a remark that cloud libraries are absent, and the traceback
+of a failure three times over. The failure itself is raised, and the command tells it once."""
 
 from __future__ import annotations
 
 import logging
-
-
-_LOGGERS_OF_FAILURES = ("apache_beam.runners.common", "apache_beam.runners.worker.sdk_worker")
+from typing import Any
 
 
 class _NoRemarks(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        return "apitools not found" not in str(record.msg) and record.name not in _LOGGERS_OF_FAILURES
+        return "apitools not found" not in str(record.msg)
 
 
 def quieten() -> None:
-    """Installs a handler on the root logger that leaves the remark out; other messages from WARNING on are shown."""
+    """Sets up the root logger, which then shows messages from WARNING on."""
     root = logging.getLogger()
     if not root.handlers:
         logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     for handler in root.handlers:
         if not any(isinstance(item, _NoRemarks) for item in handler.filters):
             handler.addFilter(_NoRemarks())
+
+
+def quieten_failures() -> None:
+    """Keeps local workers from logging and printing a failure that the runner raises anyway."""
+    from apache_beam.runners.worker import sdk_worker
+
+    for name in ("apache_beam.runners.common", sdk_worker.__name__):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("apache_beam.runners.worker.sdk_worker_main").setLevel(logging.ERROR)
+    sdk_worker.print = _print_nothing  # the module prints to stderr besides logging
+
+
+def _print_nothing(*args: Any, **kwargs: Any) -> None:
+    del args, kwargs
 
 
 quieten()

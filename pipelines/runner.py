@@ -6,26 +6,25 @@ engine, so that one command would differ between machines.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
-from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners import runner as beam_runner
-from apache_beam.runners.job import utils as job_utils
 from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
 from apache_beam.transforms import environments
 from google.protobuf import text_format
 
-from pipelines import local_workers
+from pipelines import local_workers, quiet_beam
 from pipelines.live_counters import LiveCounters, reporting_to
 
 LOCAL_RUNNERS = ("", "directrunner", "fnapirunner", "bundlebaseddirectrunner")
@@ -60,18 +59,13 @@ class RunnerRefused(Exception):
 class _ForkedEnvironment(environments.Environment):
     """The environment of the worker processes of ``local_workers``."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, options: Mapping[str, Any]):
+        super().__init__(capabilities=environments.python_sdk_capabilities())
+        self._payload = json.dumps(options, default=str).encode()
 
     def to_runner_api_parameter(self, context: Any) -> tuple[str, bytes]:
         del context
-        return local_workers.FORKED_URN, b""
-
-    @classmethod
-    def default(cls) -> _ForkedEnvironment:
-        return cls(
-            capabilities=environments.python_sdk_capabilities(), artifacts=environments.python_sdk_dependencies(None)
-        )
+        return local_workers.FORKED_URN, self._payload
 
 
 @worker_handlers.WorkerHandler.register_environment(local_workers.FORKED_URN, bytes)
@@ -81,17 +75,16 @@ class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[m
     running: list[BaseProcess] = []  # noqa: RUF012 - of all handlers of this process
 
     def __init__(self, payload: bytes, state: Any, provision_info: Any, grpc_server: Any):
-        del payload
         super().__init__(state, provision_info, grpc_server)
+        self._options = json.loads(payload)
         self._process: BaseProcess | None = None
 
     def start_worker(self) -> None:
-        options = job_utils.struct_to_dict(self.provision_info.provision_info.pipeline_options)
         environment = local_workers.worker_environment(
             self.worker_id,
             text_format.MessageToString(self.control_api_service_descriptor()),
             text_format.MessageToString(self.logging_api_service_descriptor()),
-            options,
+            self._options,
         )
         self._process = local_workers.start_worker(environment)
         self.running.append(self._process)
@@ -141,6 +134,7 @@ def run_pipeline(
 
 
 def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:
+    quiet_beam.quieten_failures()
     pipeline = beam.Pipeline(runner=_local_runner(options), options=options)
     build(pipeline)
     counters = LiveCounters()
@@ -205,23 +199,11 @@ def _local_runner(options: PipelineOptions) -> fn_runner.FnApiRunner:
     forked = mode == "multi_processing"
     if not forked and mode not in ("in_memory", "multi_threading"):
         logging.warning("unknown --direct_running_mode=%s", mode)
-    environment = _ForkedEnvironment.default() if forked else environments.EmbeddedPythonGrpcEnvironment.default()
-    direct.direct_running_mode = "boxmill"  # any other name would make the runner replace our environment
-    provision = beam_provision_api_pb2.ProvisionInfo(
-        retrieval_token="unused-retrieval-token", pipeline_options=_options_struct(options)
-    )
-    return fn_runner.FnApiRunner(
-        default_environment=environment,
-        provision_info=fn_runner.ExtendedProvisionInfo(provision),
-        progress_request_frequency=_PROGRESS_SECONDS,
-    )
-
-
-def _options_struct(options: PipelineOptions) -> Any:
-    plain = {
-        f"beam:option:{name}:v1": value
-        for name, value in options.get_all_options(drop_default=True).items()
-        if isinstance(value, str | int | float | bool | list)
+    worker_options = {
+        name: value for name, value in options.get_all_options(drop_default=True).items() if "direct" not in name
     }
-    return job_utils.dict_to_struct(plain)
-
+    environment = (
+        _ForkedEnvironment(worker_options) if forked else environments.EmbeddedPythonGrpcEnvironment.default()
+    )
+    direct.direct_running_mode = "boxmill"  # any name that the runner knows makes it replace our environment
+    return fn_runner.FnApiRunner(default_environment=environment, progress_request_frequency=_PROGRESS_SECONDS)

@@ -36,6 +36,7 @@ MAX_FILE_BYTES = 16 << 20
 # Expat knows no multi-byte encodings but UTF-8 and UTF-16: the text is decoded before, and the claim removed.
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""")
+_ANNOTATION_FOLDERS = ("annotations", "annotation", "xmls", "xml", "labels")
 _ROOT = re.compile(rb"<annotation[\s>]")
 
 
@@ -95,12 +96,18 @@ def _parse(data: bytes) -> tuple[Element, str]:
 
 
 def _file_name(root: Element, annotation_file: str) -> str:
-    """The image's name relative to the images' root: files in subfolders name images in the same subfolders."""
+    """The image's name relative to the images' root.
+
+    Files in subfolders name images in the same subfolders, less folders that only say that annotations are in them:
+    ``train/annotations/1.xml`` is about ``train/1.jpg``.
+    """
     name = (root.findtext("filename") or "").strip()
     if not name:
         name = posixpath.splitext(posixpath.basename(annotation_file))[0]
-    is_bare = "/" not in name and "\\" not in name
-    return posixpath.join(posixpath.dirname(annotation_file), name) if is_bare else name
+    if "/" in name or "\\" in name:
+        return name
+    folders = posixpath.dirname(annotation_file).split("/")
+    return "/".join([folder for folder in folders if folder and folder.lower() not in _ANNOTATION_FOLDERS] + [name])
 
 
 def _object(element: Element, position: str, origin: int) -> ObjectAnnotation | BoxProblem:

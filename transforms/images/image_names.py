@@ -11,6 +11,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+IMAGE_FOLDERS = ("images", "JPEGImages")
 
 
 def name_parts(file_name: str) -> tuple[list[str], bool]:
@@ -49,11 +50,13 @@ def candidate_names(file_name: str) -> list[str]:
     """Relative names under the root to look for, best first.
 
     A plain relative name has one candidate, itself: matching it by a shorter suffix would take another folder's
-    image for it. A name of some labeller's machine ("C:\\Users\\kim\\a.jpg", "../images/a.jpg") has its suffixes,
+    image for it – but the image may lie in a folder of images within its folder. A name of some labeller's machine ("C:\\Users\\kim\\a.jpg", "../images/a.jpg") has its suffixes,
     longest first.
     """
     parts, left_root = name_parts(file_name)
     suffixes = ["/".join(parts[start:]) for start in range(len(parts) if left_root else 1)]
+    if parts and not left_root:
+        suffixes += ["/".join([*parts[:-1], folder, parts[-1]]) for folder in IMAGE_FOLDERS]
     if "\\" in file_name:  # on POSIX systems also a letter of a name like any other
         suffixes.insert(0, file_name)
     return [suffix for suffix in suffixes if suffix]
