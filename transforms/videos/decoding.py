@@ -18,6 +18,7 @@ from av.container import InputContainer
 from transforms.videos.frame_ledger import FrameRecord, FrameStatus
 from transforms.videos.orientation import Pixels, display_matrix, quarter_turns, upright
 from transforms.videos.probe import demux, describe, is_frame
+from transforms.videos.reasons import PROGRAMMING_ERRORS
 from transforms.videos.segments import SegmentSpec
 from transforms.videos.sources import Source, open_video
 
@@ -82,7 +83,7 @@ class SegmentDecoder:
         self._expected = {pts: rank for rank, pts in enumerate(spec.pts)}
         self._keys = frozenset(spec.key_pts)
         self._skipped = frozenset(spec.skipped_pts)
-        self._trail = _Trail([], set())
+        self._trail = _Trail([], set(spec.damaged_pts))
         self._seen: dict[int, int] = {}  # pts → pts of its packet; they differ only by rank
         self.errors: list[str] = []
 
@@ -91,7 +92,7 @@ class SegmentDecoder:
 
         Never raises for what is in the file: what does not decode is missing here, and lost in ``records``.
         """
-        self._trail = _Trail([], set())
+        self._trail = _Trail([], set(self._spec.damaged_pts))
         self._seen = {}
         self.errors = []
         try:
@@ -100,7 +101,7 @@ class SegmentDecoder:
                 decoded = self._take(frame)
                 if decoded is not None:
                     yield decoded
-        except GeneratorExit:
+        except PROGRAMMING_ERRORS:
             raise
         except Exception as error:  # the container itself: opening, seeking
             self._note(error)
@@ -245,8 +246,8 @@ def _prime(container: InputContainer, stream: Any) -> None:
     """Shows the decoder the video's first packet, then empties it.
 
     Encoders sign their first packet alone, and FFmpeg's decoders need that signature to decode what some
-    versions wrote wrongly (x264 before build 151 at 4:4:4, early MPEG-4 encoders): without it all that follows is
-    damaged.
+    versions wrote wrongly (x264 before build 151 at 4:4:4, early MPEG-4 encoders): without it all that
+    follows is damaged.
     """
     context = stream.codec_context
     try:

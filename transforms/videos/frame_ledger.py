@@ -105,6 +105,8 @@ def video_status(
         return "partial", VideoReason.DECODE_TIMEOUT, lost
     if probe.truncated:
         return "partial", VideoReason.FILE_TRUNCATED, f"{probe.truncated}; {lost}"
+    if probe.unread:
+        return "partial", VideoReason.FILE_DAMAGED, f"{probe.unread}; {lost}"
     if counts.lost:
         return "partial", VideoReason.FRAMES_LOST, lost
     if counts.suspect:

@@ -17,7 +17,7 @@ import av
 from av.container import InputContainer
 
 from transforms.videos.orientation import display_matrix, quarter_turns
-from transforms.videos.reasons import VideoReason, VideoRefused
+from transforms.videos.reasons import PROGRAMMING_ERRORS, VideoReason, VideoRefused
 from transforms.videos.sources import DEFAULT_MAX_PIXELS, Source, open_bytes, open_video, size_in_bytes
 from transforms.videos.structure import missing_bytes
 
@@ -25,7 +25,10 @@ from transforms.videos.structure import missing_bytes
 MAX_DEMUX_ERRORS = 64
 # A sample table that asks for more than this many times the file is a lie, not a cut file.
 _MAX_PADDING = 64
-# A Matroska header's duration may be rounded, and hold the silence after the last packet.
+# Between two packets' bytes stand a header or two of the container, never more (24 bytes in what FFmpeg
+# writes).
+_MAX_HEADERS = 64
+# A header's duration may be rounded, and hold the silence after the last packet.
 _DURATION_TOLERANCE_S = 0.5
 
 
@@ -56,7 +59,9 @@ class VideoProbe:
       splittable: decoding may start at any key frame.
       has_audio: the file has at least one audio stream.
       absent_frames: how many of the frames have their bytes beyond the end of the file.
-      truncated: what shows that the file is not whole, or "".
+      truncated: what shows that the end of the file is missing, or "".
+      unread: what shows that the demuxer passed over damage within the file, and frames with it, or "".
+      damaged_pts: the first frames after such damage.
       repeated_pts: packets that repeat the pts of another one; their frames are moved to the next free unit.
       errors: the demuxer's words about what it could not read, the first few.
     """
@@ -78,6 +83,8 @@ class VideoProbe:
     has_audio: bool = False
     absent_frames: int = 0
     truncated: str = ""
+    unread: str = ""
+    damaged_pts: tuple[int, ...] = ()
     repeated_pts: int = 0
     errors: tuple[str, ...] = ()
 
@@ -107,7 +114,9 @@ def probe_video(
     """
     try:
         return _probe(source, stream, max_pixels)
-    except Exception as error:  # native demuxers raise nearly every kind; the detail says which
+    except PROGRAMMING_ERRORS:
+        raise
+    except Exception as error:  # native demuxers raise nearly every other kind; the detail says which
         return VideoRefused(_reason_of(error), describe(error))
 
 
@@ -197,17 +206,28 @@ def _scan(container: InputContainer, stream: Any, size: int, truncated: str) -> 
     pts: list[int] = []
     keys: dict[int, int | None] = {}
     last = (0, 0)  # the highest pts, and its duration
-    absent = 0
+    absent = unread = 0
+    end_of_last: int | None = None
+    after_hole = False
+    damaged: list[int] = []
     end_s = Fraction(0)
     for packet in demux(container, errors=errors):
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None or packet.time_base is None:
             continue
         end_s = max(end_s, (stamp + (packet.duration or 0)) * packet.time_base)
+        if packet.pos is not None:
+            if end_of_last is not None and packet.pos - end_of_last > _MAX_HEADERS:
+                unread += packet.pos - end_of_last
+                after_hole = True
+            end_of_last = packet.pos + packet.size
         if packet.stream_index != stream.index or not is_frame(packet, codec):
             continue
         last = max(last, (stamp, packet.duration or 0)) if pts else (stamp, packet.duration or 0)
         pts.append(stamp)
+        if after_hole:
+            damaged.append(stamp)
+            after_hole = False
         absent += packet.pos is not None and packet.pos + packet.size > size
         if packet.is_keyframe:
             keys.setdefault(stamp, packet.pos)
@@ -217,10 +237,12 @@ def _scan(container: InputContainer, stream: Any, size: int, truncated: str) -> 
     name = container.format.name
     if not truncated and absent:
         truncated = f"the bytes of {absent} frames are beyond the end of the file"
-    if not truncated and name == "matroska,webm":
+    streamed = name in ("matroska,webm", "flv")  # packets follow each other, and no index lists them all
+    if streamed and not truncated:
         truncated = _early_end(container, end_s)
     ordered, repeated = _each_once(pts)
     by_rank = repeated > 0 or (name == "avi" and bool(stream.codec_context.has_b_frames))
+    hole = _hole(unread, ordered) if streamed else ""
     width, height, turns, mirrored = _first_look(container, stream)
     return VideoProbe(
         container=name,
@@ -241,14 +263,27 @@ def _scan(container: InputContainer, stream: Any, size: int, truncated: str) -> 
         has_audio=bool(container.streams.audio),
         absent_frames=absent,
         truncated=truncated,
+        unread=hole,
+        damaged_pts=tuple(sorted(damaged)) if hole else (),
         repeated_pts=repeated,
         errors=tuple(errors[:8]),
     )
 
 
+def _hole(unread: int, ordered: list[int]) -> str:
+    """A demuxer passes over damage without a word; what shows is bytes that belong to no packet, and a hole
+    in time.
+
+    Neither alone is a sign: rates vary, and containers hold other things than packets.
+    """
+    longest = 1.5 * _usual_step(ordered)
+    if not unread or all(b - a <= longest for a, b in pairwise(ordered)):
+        return ""
+    return f"{unread} bytes between packets could not be read, and the time stamps have a hole"
+
+
 def _early_end(container: InputContainer, end_s: Fraction) -> str:
-    """A Matroska demuxer stops at damage without a word; that it stopped early shows in the header's
-    duration."""
+    """A demuxer stops at damage without a word, too; that it stopped early shows in the header's duration."""
     claimed_s = Fraction(container.duration or 0, av.time_base)
     if claimed_s - end_s <= _DURATION_TOLERANCE_S:
         return ""

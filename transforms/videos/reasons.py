@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# What no file can cause: such an error is never taken for damage.
+PROGRAMMING_ERRORS = (NameError, AttributeError, AssertionError, ImportError, TypeError)
+
 
 class VideoReason(StrEnum):
     """Codes of a refusal (the video is rejected) and of damage (it is partial)."""
@@ -22,6 +25,7 @@ class VideoReason(StrEnum):
     FRAMES_LOST = "frames_lost"
     FRAMES_SUSPECT = "frames_suspect"
     FILE_TRUNCATED = "file_truncated"
+    FILE_DAMAGED = "file_damaged"
     LEDGER_NOT_CLOSED = "ledger_not_closed"
 
 

@@ -31,6 +31,7 @@ class SegmentSpec:
       pts: of every frame owned, ascending.
       key_pts: those that are key frames.
       skipped_pts: those that the sampling leaves out.
+      damaged_pts: those that follow bytes which the demuxer could not read.
       pts_by_rank: see ``VideoProbe``; such a video has one segment.
       by_byte: start at the key frame's byte, since the container cannot find a time (MPEG-TS).
       max_pixels: no larger frame is decoded.
@@ -46,6 +47,7 @@ class SegmentSpec:
     pts: tuple[int, ...]
     key_pts: tuple[int, ...]
     skipped_pts: tuple[int, ...] = ()
+    damaged_pts: tuple[int, ...] = ()
     pts_by_rank: bool = False
     by_byte: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
@@ -94,6 +96,7 @@ def plan_segments(
                 pts=_within(probe.pts, start_pts, end_pts),
                 key_pts=_within(key_pts, start_pts, end_pts),
                 skipped_pts=_within(skipped, start_pts, end_pts),
+                damaged_pts=_within(probe.damaged_pts, start_pts, end_pts),
                 pts_by_rank=probe.pts_by_rank,
                 by_byte=probe.container == "mpegts",
                 max_pixels=max_pixels,
