@@ -210,8 +210,13 @@ def _choose_input(
     [(key, tensor)] = inputs.items()
     if tensor.dtype == "string":
         return _Input(_string_feed(place, tensor, ops, found), key, tensor)
-    if tensor.shape is not None and (len(tensor.shape) != 4 or tensor.shape[3] not in (3, None)):
-        hint = " It is channels-first (NCHW)." if len(tensor.shape) == 4 and tensor.shape[1] == 3 else ""
+    channels_first = tensor.shape is not None and len(tensor.shape) == 4 and tensor.shape[1] == 3
+    if tensor.shape is not None and (
+        len(tensor.shape) != 4
+        or tensor.shape[3] not in (3, None)
+        or (channels_first and tensor.shape[3] is None)
+    ):
+        hint = " It is channels-first (NCHW)." if channels_first else ""
         raise ModelRefused(
             f"Model {place}: input {key} is {tensor}, not [batch,height,width,3].{hint} {found} Export it"
             " again with an RGB image tensor, channels last."

@@ -220,8 +220,8 @@ def _postprocessing_outputs(graph: Table, op_names: list[str]) -> dict[int, str]
 
 
 def _tensor(table: Table) -> TensorInfo:
-    # The second shape, where there is one, has -1 for sizes that are open. The outputs of the post-processing op
-    # have neither: their sizes are known when it has run.
+    # The second shape, where there is one, has -1 for sizes that are open. The outputs of the post-processing
+    # op have neither: their sizes are known when it has run.
     shape = table.integers(7) or table.integers(0)
     dtype = table.number(1, "b")
     sizes = tuple(None if size < 0 else size for size in shape)
