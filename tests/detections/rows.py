@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 
-from transforms.detections.tables import FrameDetections, VideoFacts, detection_table, frame_table
+from transforms.detections.tables import DetectionsOfFrame, VideoFacts, detection_table, frame_table
 from transforms.videos.frame_ledger import FrameRecord
 
 FACTS = VideoFacts("거리/street 1.mp4", Fraction(1, 30000), 200, 100, "model-1")
@@ -23,9 +23,9 @@ RECORDS = (
 )
 
 
-def found(index: int, *detections: tuple[Sequence[float], float, int]) -> FrameDetections:
+def found(index: int, *detections: tuple[Sequence[float], float, int]) -> DetectionsOfFrame:
     """Each detection is (ymin, xmin, ymax, xmax), score, class."""
-    return FrameDetections(
+    return DetectionsOfFrame(
         index,
         np.array([box for box, _, _ in detections], np.float32).reshape(-1, 4),
         np.array([score for _, score, _ in detections], np.float32),

@@ -15,7 +15,7 @@ from transforms.detections import tables as tables_module
 from transforms.detections.tables import (
     DETECTION_SCHEMA,
     FRAME_SCHEMA,
-    FrameDetections,
+    DetectionsOfFrame,
     detection_table,
     facts_of,
     usable_detections,
@@ -126,17 +126,17 @@ def test_canonical_order_is_that_of_no_input_order() -> None:
     low, size = rng.random((40, 2)) / 2, rng.random((40, 2)) / 2 + 0.01
     boxes = np.concatenate([low, low + size], axis=1).astype(np.float32)
     scores, classes = rng.integers(1, 5, 40) / np.float32(8), rng.integers(1, 4, 40)
-    first, _ = usable_detections(FrameDetections(0, boxes, scores.astype(np.float32), classes))
+    first, _ = usable_detections(DetectionsOfFrame(0, boxes, scores.astype(np.float32), classes))
     mixed = rng.permutation(40)
     second, _ = usable_detections(
-        FrameDetections(0, boxes[mixed], scores[mixed].astype(np.float32), classes[mixed])
+        DetectionsOfFrame(0, boxes[mixed], scores[mixed].astype(np.float32), classes[mixed])
     )
     assert np.array_equal(first.boxes, second.boxes)
     assert np.array_equal(first.classes, second.classes)
 
 
 def test_arrays_that_do_not_belong_together_are_refused() -> None:
-    wrong = FrameDetections(3, np.zeros((2, 4), np.float32), np.zeros(3, np.float32), np.zeros(3, np.int32))
+    wrong = DetectionsOfFrame(3, np.zeros((2, 4), np.float32), np.zeros(3, np.float32), np.zeros(3, np.int32))
     with pytest.raises(ValueError, match="frame 3"):
         usable_detections(wrong)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import io
 import json
+import weakref
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -81,6 +83,27 @@ def test_pixels_are_those_of_decoding_the_whole(tmp_path: Path) -> None:
     for spec in plan_segments(probe, 0.3):
         for frame in SegmentDecoder(path, spec):
             assert np.array_equal(frame.pixels, truth[frame.frame_index])
+
+
+def test_no_more_than_a_few_frames_are_held(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", rotation=90)
+    probe = probe_video(path)
+    assert isinstance(probe, VideoProbe)
+    (spec,) = plan_segments(probe, 30)
+    gc.collect()
+    gc.disable()  # so that frames which only the collector could free are seen
+    try:
+        frames = held = 0
+        pictures: list[weakref.ref[np.ndarray]] = []
+        for frame in SegmentDecoder(path, spec):
+            pictures.append(weakref.ref(frame.pixels))
+            frames = max(frames, sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects()))
+            held = max(held, sum(picture() is not None for picture in pictures))
+    finally:
+        gc.enable()
+    assert len(pictures) == 60
+    assert frames <= 8
+    assert held <= 3
 
 
 def test_a_file_object_reads_like_a_path(tmp_path: Path) -> None:

@@ -58,8 +58,8 @@ def join_segments(
     video = _VideoPackets(segments, time_base, frame_duration)
     template = video.open_first()
     target = file if hasattr(file, "write") else str(file)
-    # No time is rounded where the time scale is the source's: that of the track, and that of the edit list which
-    # says when it starts.
+    # No time is rounded where the time scales are the source's: that of the track, and that of the edit list,
+    # which says when it starts.
     scale = str(time_base.denominator)
     options = {**_MUXER, "video_track_timescale": scale, "movie_timescale": scale}
     with open_video(source) as original, av.open(target, "w", format="mp4", options=options) as out:

@@ -80,7 +80,7 @@ class VideoFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameDetections:
+class DetectionsOfFrame:
     """What a detector found in one frame.
 
     Attributes:
@@ -96,7 +96,7 @@ class FrameDetections:
     classes: NDArray[np.int32]
 
 
-def usable_detections(found: FrameDetections, min_score: float = 0.0) -> tuple[FrameDetections, int]:
+def usable_detections(found: DetectionsOfFrame, min_score: float = 0.0) -> tuple[DetectionsOfFrame, int]:
     """Finite boxes of at least ``min_score``, clipped to the frame, in canonical order: by descending score,
     then by
     class and edges. And how many were dropped because a number is not finite or nothing is left within the
@@ -119,7 +119,7 @@ def usable_detections(found: FrameDetections, min_score: float = 0.0) -> tuple[F
     kept = np.flatnonzero(sound & wanted)
     ymin, xmin, ymax, xmax = boxes[kept].T
     order = kept[np.lexsort((xmax, ymax, xmin, ymin, found.classes[kept], -scores[kept]))]
-    usable = FrameDetections(
+    usable = DetectionsOfFrame(
         found.frame_index, boxes[order], scores[order], found.classes[order].astype(np.int32)
     )
     return usable, int(np.count_nonzero(~finite | (wanted & ~sound)))
@@ -127,7 +127,7 @@ def usable_detections(found: FrameDetections, min_score: float = 0.0) -> tuple[F
 
 def detection_table(
     facts: VideoFacts,
-    frames: Iterable[FrameDetections],
+    frames: Iterable[DetectionsOfFrame],
     records: Iterable[FrameRecord],
     *,
     segment: int,

@@ -16,7 +16,7 @@ from typing import Any
 from av.container import InputContainer
 
 from transforms.videos.frame_ledger import FrameRecord, FrameStatus
-from transforms.videos.orientation import Pixels, display_matrix, quarter_turns, upright
+from transforms.videos.orientation import Pixels, upright
 from transforms.videos.probe import demux, describe, is_frame
 from transforms.videos.reasons import PROGRAMMING_ERRORS
 from transforms.videos.segments import SegmentSpec
@@ -152,7 +152,7 @@ class SegmentDecoder:
         if pts in self._skipped:
             self._seen[pts] = packet_pts
             return None
-        pixels = upright(frame.to_ndarray(format="rgb24"), *quarter_turns(display_matrix(frame)))
+        pixels = upright(frame.to_ndarray(format="rgb24"), spec.quarter_turns, spec.mirrored)
         self._seen[pts] = packet_pts
         return DecodedFrame(
             frame_index=spec.first_frame_index + self._expected[pts],

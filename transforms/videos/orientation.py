@@ -17,8 +17,10 @@ _NO_TURN = (1.0, 0.0, 0.0, 1.0)
 def display_matrix(frame: Any) -> tuple[float, float, float, float]:
     """The part ``a, b, c, d`` of a frame's display matrix: x' = a x + c y, y' = b x + d y, with y downwards.
 
-    The identity where the frame has none. Source of the layout: ISO/IEC 14496-12, 8.3.2 (nine 32-bit
-    integers, of which the first, second, fourth and fifth turn and mirror, as 16.16 fixed point).
+    The identity where the frame has none. Not for every frame of a video: PyAV's side data and its frame
+    refer to each other, so each frame asked would stay in memory until the garbage collector comes by. Source
+    of the layout: ISO/IEC 14496-12, 8.3.2 (nine 32-bit integers, of which the first, second, fourth and fifth
+      turn and mirror, as 16.16 fixed point).
     """
     for data in frame.side_data.keys():  # noqa: SIM118 - iterating the container itself gives other objects
         if data.type.name == "DISPLAYMATRIX":

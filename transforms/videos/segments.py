@@ -32,6 +32,7 @@ class SegmentSpec:
       key_pts: those that are key frames.
       skipped_pts: those that the sampling leaves out.
       damaged_pts: those that follow bytes which the demuxer could not read.
+      quarter_turns, mirrored: what it takes to show a frame upright.
       pts_by_rank: see ``VideoProbe``; such a video has one segment.
       by_byte: start at the key frame's byte, since the container cannot find a time (MPEG-TS).
       max_pixels: no larger frame is decoded.
@@ -48,6 +49,8 @@ class SegmentSpec:
     key_pts: tuple[int, ...]
     skipped_pts: tuple[int, ...] = ()
     damaged_pts: tuple[int, ...] = ()
+    quarter_turns: int = 0
+    mirrored: bool = False
     pts_by_rank: bool = False
     by_byte: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
@@ -97,6 +100,8 @@ def plan_segments(
                 key_pts=_within(key_pts, start_pts, end_pts),
                 skipped_pts=_within(skipped, start_pts, end_pts),
                 damaged_pts=_within(probe.damaged_pts, start_pts, end_pts),
+                quarter_turns=probe.quarter_turns,
+                mirrored=probe.mirrored,
                 pts_by_rank=probe.pts_by_rank,
                 by_byte=probe.container == "mpegts",
                 max_pixels=max_pixels,
