@@ -40,7 +40,13 @@ def summary(manifest: Mapping[str, Any], folder: str, seconds: float) -> str:
         *table(
             ["split", "images", "boxes", "shards", "MB"],
             [
-                [name, f"{s['records']:,}", f"{s['boxes']:,}", f"{len(s['shards']):,}", f"{s['bytes'] / 1e6:,.1f}"]
+                [
+                    name,
+                    f"{s['records']:,}",
+                    f"{s['boxes']:,}",
+                    f"{len(s['shards']):,}",
+                    f"{s['bytes'] / 1e6:,.1f}",
+                ]
                 for name, s in splits.items()
             ]
             + [
@@ -76,7 +82,12 @@ _SHOWN_CLASSES = 30
 def _classes(manifest: Mapping[str, Any]) -> list[str]:
     classes, splits = manifest["classes"], manifest["splits"]
     rows = [
-        [item["name"], str(item["id"]), *(f"{s['classes'].get(item['name'], 0):,}" for s in splits.values()), f"{item['boxes']:,}"]
+        [
+            item["name"],
+            str(item["id"]),
+            *(f"{s['classes'].get(item['name'], 0):,}" for s in splits.values()),
+            f"{item['boxes']:,}",
+        ]
         for item in classes[:_SHOWN_CLASSES]
     ]
     lines = table(["class", "id", *splits, "boxes"], rows)
@@ -85,7 +96,9 @@ def _classes(manifest: Mapping[str, Any]) -> list[str]:
     folded: dict[str, list[str]] = {}
     for item in classes:
         folded.setdefault(item["name"].casefold(), []).append(item["name"])
-    lines += [f"note: the classes {' and '.join(names)} differ in case only" for names in folded.values() if len(names) > 1]
+    lines += [
+        f"note: the classes {' and '.join(names)} differ in case only" for names in folded.values() if len(names) > 1
+    ]
     return lines
 
 
@@ -98,7 +111,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
-        first, *rest = (cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(cells, widths, strict=True)))
+        first, *rest = (
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
         return "  ".join(["", first, *rest]).rstrip()
 
     return [line(header), line(["-" * width for width in widths]), *map(line, rows)]

@@ -1,6 +1,6 @@
 """``boxmill build``: annotated images become a training-ready TFRecord dataset.
 
-    annotation files -> Read -> Plan shards -> Assign shards -> Write shards -> Commit
+annotation files -> Read -> Plan shards -> Assign shards -> Write shards -> Commit
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import re
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -35,28 +34,116 @@ if TYPE_CHECKING:
 EXIT_WRITTEN, EXIT_FAILED, EXIT_SOME_REJECTED, EXIT_TOO_MANY_REJECTED = 0, 1, 2, 3
 FORMAT_NAMES = ("auto", "coco", "voc")
 _USER_MISTAKES = ("NothingToBuild", "ClassIdsRefused", "BuildRefused")
-_WORKER_MODULES = ("transforms.shards.write_shards", "transforms.splits.assign_shards", "transforms.annotations.read_annotations")
+_WORKER_MODULES = (
+    "transforms.shards.write_shards",
+    "transforms.splits.assign_shards",
+    "transforms.annotations.read_annotations",
+)
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_enum("format", "auto", FORMAT_NAMES, "Format of the annotations; auto tells it from their content.", flag_values=FLAGS)
-flags.DEFINE_multi_string("annotations", [], "File, folder or glob pattern of annotations; may be given several times.", flag_values=FLAGS)
-flags.DEFINE_string("images", None, "Folder of the images. Default: a folder JPEGImages or images beside or in that of the annotations, else that folder itself.", flag_values=FLAGS)
-flags.DEFINE_string("output", None, "Folder of datasets; this one is written to OUTPUT/NAME/VERSION.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "format",
+    "auto",
+    FORMAT_NAMES,
+    "Format of the annotations; auto tells it from their content.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_multi_string(
+    "annotations",
+    [],
+    "File, folder or glob pattern of annotations; may be given several times.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "images",
+    None,
+    "Folder of the images. Default: JPEGImages or images beside or in the folder of annotations, else that.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "output", None, "Folder of datasets; this one is written to OUTPUT/NAME/VERSION.", flag_values=FLAGS
+)
 flags.DEFINE_string("name", None, "Name of the dataset: letters, digits and _.", flag_values=FLAGS)
 flags.DEFINE_string("version", "1.0.0", "Version of the dataset: three numbers.", flag_values=FLAGS)
-flags.DEFINE_string("splits", "train=0.8,val=0.2", "Splits and their shares. The split of an image depends on its name alone.", flag_values=FLAGS)
-flags.DEFINE_string("num_shards", None, "Shards of each split: train=8,val=2, or one number for all.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "splits",
+    "train=0.8,val=0.2",
+    "Splits and their shares. The split of an image depends on its name alone.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "num_shards", None, "Shards of each split: train=8,val=2, or one number for all.", flag_values=FLAGS
+)
 flags.DEFINE_integer("examples_per_shard", None, "Images a shard at most.", lower_bound=1, flag_values=FLAGS)
-flags.DEFINE_integer("shard_size_mb", 128, "Size of a shard, about, where neither of the two above is given.", lower_bound=1, flag_values=FLAGS)
-flags.DEFINE_string("class_map", None, "Label map (.pbtxt) or ID,NAME lines that give the class ids; boxes of other classes are dropped.", flag_values=FLAGS)
-flags.DEFINE_enum("class_ids", "auto", ("auto", "source", "dense"), "Without --class_map: source keeps the annotations' own class ids, dense counts from 1, auto keeps them where all sources have and agree on them.", flag_values=FLAGS)
-flags.DEFINE_integer("voc_origin", 0, "Pascal VOC coordinates are edges (0: labelImg, CVAT, Roboflow and most others) or 1-based inclusive pixel indices (1: the VOC challenge itself).", lower_bound=0, upper_bound=1, flag_values=FLAGS)
-flags.DEFINE_enum("image_check", "full", ("full", "header"), "Decode every image in full, or trust its header.", flag_values=FLAGS)
-flags.DEFINE_enum("exif", "transpose", ("transpose", "ignore", "reject"), "Images whose EXIF orientation is not upright: turn pixels and boxes, leave them, or reject them.", flag_values=FLAGS)
-flags.DEFINE_integer("max_megapixels", 64, "Larger images are rejected before they are decoded.", lower_bound=1, flag_values=FLAGS)
-flags.DEFINE_list("coco_splits", ["val", "test"], "Splits of which handoff/ gets a COCO ground truth JSON with the ids of the records.", flag_values=FLAGS)
-flags.DEFINE_float("max_reject_ratio", 0.05, "A build with a larger share of rejected images is not committed (exit code 3).", lower_bound=0, upper_bound=1, flag_values=FLAGS)
-flags.DEFINE_boolean("overwrite", False, "Replace another dataset of this name and version; it stays readable until the new one is complete.", flag_values=FLAGS)
+flags.DEFINE_integer(
+    "shard_size_mb",
+    128,
+    "Size of a shard, about, where neither of the two above is given.",
+    lower_bound=1,
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "class_map",
+    None,
+    "Label map (.pbtxt) or ID,NAME lines that give the class ids; boxes of other classes are dropped.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "class_ids",
+    "auto",
+    ("auto", "source", "dense"),
+    "Without --class_map: the annotations' own ids, or ids from 1; auto: their own if all sources agree.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "voc_origin",
+    0,
+    "VOC coordinates are edges (0: labelImg, CVAT, most others) or 1-based pixel indices (1: the VOC challenge).",
+    lower_bound=0,
+    upper_bound=1,
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "image_check",
+    "full",
+    ("full", "header"),
+    "Decode every image in full, or trust its header.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "exif",
+    "transpose",
+    ("transpose", "ignore", "reject"),
+    "Images whose EXIF orientation is not upright: turn pixels and boxes, leave them, or reject them.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "max_megapixels",
+    64,
+    "Larger images are rejected before they are decoded.",
+    lower_bound=1,
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "coco_splits",
+    ["val", "test"],
+    "Splits of which handoff/ gets a COCO ground truth JSON with the ids of the records.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_float(
+    "max_reject_ratio",
+    0.05,
+    "A build with a larger share of rejected images is not committed (exit code 3).",
+    lower_bound=0,
+    upper_bound=1,
+    flag_values=FLAGS,
+)
+flags.DEFINE_boolean(
+    "overwrite",
+    False,
+    "Replace another dataset of this name and version; it stays readable until the new one is complete.",
+    flag_values=FLAGS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +262,9 @@ def _run(argv: Sequence[str]) -> int:
         write_settings = _write_settings(values, inputs, plan_settings, identity, target.folder)
         with showing(build_summary.steps(inputs.listing.images)) as update:
             run_pipeline(
-                lambda root: cast(None, build(root, units, rejections, plan_settings, write_settings)), options, update
+                lambda root: cast(None, build(root, units, rejections, plan_settings, write_settings)),
+                options,
+                update,
             )
     manifest = read_manifest(target.final)
     print(build_summary.summary(manifest, target.final, time.monotonic() - started), end="")
@@ -248,7 +337,9 @@ def _plan_settings(values: flags.FlagValues, inputs: BuildInputs) -> PlanSetting
         except ValueError as error:
             raise UsageError(f"--class_map={values.class_map}: {error}") from None
     sizing = ShardSizing(
-        _shard_counts(values.num_shards, fractions.names), values.examples_per_shard, values.shard_size_mb << 20
+        _shard_counts(values.num_shards, fractions.names),
+        values.examples_per_shard,
+        values.shard_size_mb << 20,
     )
     mean_bytes = inputs.listing.bytes / inputs.listing.images
     return PlanSettings(fractions, sizing, mean_bytes, values.class_ids, class_map)
@@ -303,9 +394,7 @@ def _ground_truth_splits(values: flags.FlagValues, plan_settings: PlanSettings) 
     return frozenset(values.coco_splits) & frozenset(plan_settings.fractions.names)
 
 
-def _units_and_rejections(
-    values: flags.FlagValues, inputs: BuildInputs
-) -> tuple[list[ReadUnit], list[Rejection]]:
+def _units_and_rejections(values: flags.FlagValues, inputs: BuildInputs) -> tuple[list[ReadUnit], list[Rejection]]:
     from transforms.annotations.annotation_files import read_units
     from transforms.ledger.reasons import Reason
     from transforms.records import Rejection
@@ -325,7 +414,11 @@ def _units_and_rejections(
 
 
 def _write_settings(
-    values: flags.FlagValues, inputs: BuildInputs, plan_settings: PlanSettings, identity: BuildIdentity, folder: str
+    values: flags.FlagValues,
+    inputs: BuildInputs,
+    plan_settings: PlanSettings,
+    identity: BuildIdentity,
+    folder: str,
 ) -> WriteSettings:
     from transforms.images.check_image import ImagePolicy
     from transforms.shards.write_shards import WriteSettings

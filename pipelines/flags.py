@@ -50,7 +50,7 @@ def _beam_options(values: flags.FlagValues, rest: Sequence[str]) -> PipelineOpti
     from apache_beam.options import pipeline_options
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    class Parser(pipeline_options._BeamArgumentParser):  # type: ignore[misc]
+    class Parser(pipeline_options._BeamArgumentParser):
         def error(self, message: str) -> NoReturn:
             raise UsageError(message)
 
@@ -82,8 +82,13 @@ def help_text(summary: str, usage: str, defined: flags.FlagValues, examples: Seq
         head = f"  --{flag.name}" if flag.boolean else f"  --{flag.name}={kind}"
         default = f" (default: {flag.default_as_str})" if flag.default not in (None, False, "", []) else ""
         lines.append(head)
-        lines += textwrap.wrap(" ".join(flag.help.split()) + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
-    lines += ["", "Any option of Apache Beam may stand beside these, such as --runner, --direct_num_workers and"]
+        lines += textwrap.wrap(
+            " ".join(flag.help.split()) + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6
+        )
+    lines += [
+        "",
+        "Any option of Apache Beam may stand beside these, such as --runner, --direct_num_workers and",
+    ]
     lines += ["--direct_running_mode=multi_processing."]
     if examples:
         lines += ["", "Examples:", *(f"  {example}" for example in examples)]

@@ -49,10 +49,7 @@ class LiveCounters:
 def _user_counters(infos: Iterable[Any]) -> Counter[str]:
     values: Counter[str] = Counter()
     for info in infos:
-        if (
-            info.urn == monitoring_infos.USER_COUNTER_URN
-            and info.labels[monitoring_infos.NAMESPACE_LABEL] == NAMESPACE
-        ):
+        if info.urn == monitoring_infos.USER_COUNTER_URN and info.labels[monitoring_infos.NAMESPACE_LABEL] == NAMESPACE:
             values[info.labels[monitoring_infos.NAME_LABEL]] += monitoring_infos.extract_counter_value(info)
     return values
 

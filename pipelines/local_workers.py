@@ -37,7 +37,9 @@ def start_worker(environment: Mapping[str, str]) -> multiprocessing.process.Base
     return process
 
 
-def worker_environment(worker_id: str, control: str, logging_address: str, options: Mapping[str, Any]) -> dict[str, str]:
+def worker_environment(
+    worker_id: str, control: str, logging_address: str, options: Mapping[str, Any]
+) -> dict[str, str]:
     """What Beam's worker looks for in its environment; the addresses are text-format ApiServiceDescriptors."""
     return {
         "WORKER_ID": worker_id,
@@ -49,8 +51,9 @@ def worker_environment(worker_id: str, control: str, logging_address: str, optio
 
 def _work(environment: dict[str, str]) -> None:
     threading.Thread(target=_die_with_launcher, name="die-with-launcher", daemon=True).start()
-    from pipelines import quiet_beam
     from apache_beam.runners.worker import sdk_worker_main
+
+    from pipelines import quiet_beam
 
     quiet_beam.quieten_failures()
     os.environ.update(environment)

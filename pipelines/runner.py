@@ -69,7 +69,7 @@ class _ForkedEnvironment(environments.Environment):
 
 
 @worker_handlers.WorkerHandler.register_environment(local_workers.FORKED_URN, bytes)
-class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]
+class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):
     """Starts a worker process and knows when it died."""
 
     running: list[BaseProcess] = []  # noqa: RUF012 - of all handlers of this process
@@ -202,8 +202,6 @@ def _local_runner(options: PipelineOptions) -> fn_runner.FnApiRunner:
     worker_options = {
         name: value for name, value in options.get_all_options(drop_default=True).items() if "direct" not in name
     }
-    environment = (
-        _ForkedEnvironment(worker_options) if forked else environments.EmbeddedPythonGrpcEnvironment.default()
-    )
+    environment = _ForkedEnvironment(worker_options) if forked else environments.EmbeddedPythonGrpcEnvironment.default()
     direct.direct_running_mode = "boxmill"  # any name that the runner knows makes it replace our environment
     return fn_runner.FnApiRunner(default_environment=environment, progress_request_frequency=_PROGRESS_SECONDS)

@@ -14,13 +14,14 @@ normalised ``ymin, xmin, ymax, xmax`` in 0..1 only when an Example is encoded, w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Unit = Literal["pixels", "fractions"]
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+# Boxes and objects are named tuples, all else dataclasses: of these two there are millions, and a tuple is made in a
+# quarter of the time.
+class Box(NamedTuple):
     """Edges of a box in the unit of its image; see the module's docstring. Not validated: that is the check's work."""
 
     xmin: float
@@ -33,8 +34,7 @@ class Box:
         return (self.xmax - self.xmin) * (self.ymax - self.ymin)
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectAnnotation:
+class ObjectAnnotation(NamedTuple):
     """One object as its source describes it. ``None`` means that the source does not say.
 
     Attributes:

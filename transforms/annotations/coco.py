@@ -48,9 +48,7 @@ _IMAGE, _OBJECT, _PROBLEM = "image", "object", "problem"
 def sniff(head: bytes) -> bool:
     """Whether the first bytes of a file look like COCO: an object that soon names one of its arrays."""
     text = head.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"").lstrip(b"\xff\xfe \t\r\n")
-    return text.startswith(b"{") and any(
-        f'"{key}"'.encode() in text for key in ("images", "annotations", "categories")
-    )
+    return text.startswith(b"{") and any(f'"{key}"'.encode() in text for key in ("images", "annotations", "categories"))
 
 
 def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
@@ -95,9 +93,7 @@ class _CocoReader:
             self._count[key] += 1
             position = f"{key}[{index}]"
             if not isinstance(element, dict):
-                self._reject_entry(
-                    position, Reason.FIELD_MISSING, f"{position} is {quote(element)}, not an object"
-                )
+                self._reject_entry(position, Reason.FIELD_MISSING, f"{position} is {quote(element)}, not an object")
             elif key == "images":
                 self._add_image(position, element)
             elif key == "annotations":
@@ -110,7 +106,7 @@ class _CocoReader:
     def _reject_entry(
         self, position: str, reason: Reason, detail: str, file_name: str = "", image_id: str = ""
     ) -> None:
-        problems = ()
+        problems: tuple[BoxProblem, ...] = ()
         if position.startswith("annotations"):
             problems = (BoxProblem(position, "", "", "dropped", reason, detail),)
         self._rejections.append(
@@ -143,14 +139,10 @@ class _CocoReader:
             detail = f"{position} has the key {quote(entry[DUPLICATE_KEY])} twice"
             self._reject_entry(position, Reason.JSON_DUPLICATE_KEY, detail, image_id=image_id or "")
         elif image_id is None or not isinstance(name, str) or not name.strip():
-            detail = (
-                f"{position} needs an id and a file_name, they are {quote(entry.get('id'))} and {quote(name)}"
-            )
+            detail = f"{position} needs an id and a file_name, they are {quote(entry.get('id'))} and {quote(name)}"
             self._reject_entry(position, Reason.FIELD_MISSING, detail, image_id=image_id or "")
         else:
-            self._groups.append(
-                image_id, (_IMAGE, name, as_size(entry.get("width")), as_size(entry.get("height")))
-            )
+            self._groups.append(image_id, (_IMAGE, name, as_size(entry.get("width")), as_size(entry.get("height"))))
 
     def _add_annotation(self, position: str, entry: dict[str, Any]) -> None:
         image_id, box_id = as_id(entry.get("image_id")), as_id(entry.get("id")) or ""
@@ -180,9 +172,7 @@ class _CocoReader:
             except FieldError:
                 area = None  # the box's own area serves; nothing of the object is lost
         crowd = as_flag(entry.get("iscrowd"))
-        self._groups.append(
-            image_id, (_OBJECT, position, box_id, class_id, (x, y, x + width, y + height), area, crowd)
-        )
+        self._groups.append(image_id, (_OBJECT, position, box_id, class_id, (x, y, x + width, y + height), area, crowd))
 
     def readings(self) -> Iterator[Reading]:
         yield DeclaredClasses(tuple(self._declared))
@@ -191,9 +181,7 @@ class _CocoReader:
         for image_id, entries in self._groups.groups():
             yield from self._image(image_id, entries, repeated_ids)
 
-    def _image(
-        self, image_id: str, entries: list[tuple[Any, ...]], repeated_ids: frozenset[str]
-    ) -> Iterator[Reading]:
+    def _image(self, image_id: str, entries: list[tuple[Any, ...]], repeated_ids: frozenset[str]) -> Iterator[Reading]:
         images = [entry[1:] for entry in entries if entry[0] == _IMAGE]
         objects: list[ObjectAnnotation] = []
         problems: list[BoxProblem] = []
@@ -213,9 +201,7 @@ class _CocoReader:
                     problems.append(BoxProblem(position, box_id, name, "repaired", Reason.DUP_ANN_ID, detail))
                 name = self._class_names[class_id]
                 objects.append(
-                    ObjectAnnotation(
-                        Box(*edges), name, box_id=box_id, position=position, area=area, is_crowd=crowd
-                    )
+                    ObjectAnnotation(Box(*edges), name, box_id=box_id, position=position, area=area, is_crowd=crowd)
                 )
         if len(images) == 1:
             name, width, height = images[0]

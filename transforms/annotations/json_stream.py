@@ -53,9 +53,7 @@ class _Window:
         self._dropped += self.start
         rest = self.text[self.start :]
         if len(rest) > MAX_VALUE_CHARS:
-            raise JsonError(
-                f"one value near character {self.place} is longer than {MAX_VALUE_CHARS} characters"
-            )
+            raise JsonError(f"one value near character {self.place} is longer than {MAX_VALUE_CHARS} characters")
         more = self._stream.read(max(WINDOW_CHARS, len(rest)))
         self._at_end = not more
         self.text, self.start = rest + more, 0
@@ -76,7 +74,7 @@ class _Window:
         found = self.peek()
         if not found or found not in expected:
             raise JsonError(
-                f"expected one of {' '.join(expected)} at character {self.place}, found {found or 'the end of the file'}"
+                f"expected {' or '.join(expected)} at character {self.place}, found {found or 'the end of the file'}"
             )
         self.start += 1
 
@@ -87,9 +85,7 @@ class _Window:
             try:
                 value, end = self._decoder.raw_decode(self.text, self.start)
             except json.JSONDecodeError as error:
-                is_cut = error.pos > len(self.text) - _CUT_SLACK_CHARS or error.msg.startswith(
-                    "Unterminated string"
-                )
+                is_cut = error.pos > len(self.text) - _CUT_SLACK_CHARS or error.msg.startswith("Unterminated string")
                 if self._at_end or not is_cut:
                     raise JsonError(f"{error.msg} near character {self._dropped + error.pos}") from None
             except RecursionError:

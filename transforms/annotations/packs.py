@@ -1,6 +1,7 @@
 """Packs: what crosses a shuffle. Many readings in one compressed value, a few tens of bytes an object.
 
-A runner that holds its shuffle in memory holds this, and not a Python object per box.
+A runner that holds its shuffle in memory holds this, and not a Python object per box. Steps that only sort images go
+by the head of a packed image and leave its boxes as they are.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
+from transforms.images.image_names import image_key
 from transforms.records import (
     AnnotatedImage,
     Box,
@@ -26,51 +28,69 @@ MAX_IMAGES = 2000
 MAX_BOXES = 20_000
 # Level 1: the data is small next to the pictures, the time is not.
 _ZLIB_LEVEL = 1
+_IMAGE_FIELDS = [field.name for field in dataclasses.fields(AnnotatedImage)]
+_OBJECTS, _PROBLEMS = map(_IMAGE_FIELDS.index, ("objects", "problems"))
+_image_values = attrgetter(*_IMAGE_FIELDS)
+_problem_values = attrgetter(*(field.name for field in dataclasses.fields(BoxProblem)))
 
 
-def _fields(cls: Any) -> Any:
-    return attrgetter(*(field.name for field in dataclasses.fields(cls)))
+class PackedImage(NamedTuple):
+    """An image in a pack.
+
+    Attributes:
+      key: see ``image_key``.
+      image_id, boxes_read: of the image.
+      class_names: of its objects, each once.
+      values: the image's fields as plain tuples, which pickle several times faster than objects.
+    """
+
+    key: str
+    image_id: str
+    boxes_read: int
+    class_names: tuple[str, ...]
+    values: list[Any]
+
+    def unpack(self) -> AnnotatedImage:
+        """The image itself."""
+        values = list(self.values)
+        values[_OBJECTS] = tuple(ObjectAnnotation(Box._make(box), *rest) for box, *rest in values[_OBJECTS])
+        values[_PROBLEMS] = tuple(BoxProblem(*problem) for problem in values[_PROBLEMS])
+        return AnnotatedImage(*values)
 
 
-_box, _object, _problem, _image = map(_fields, (Box, ObjectAnnotation, BoxProblem, AnnotatedImage))
-_OBJECTS = [field.name for field in dataclasses.fields(AnnotatedImage)].index("objects")
-_PROBLEMS = _OBJECTS + 1
+Entry = PackedImage | Rejection | DeclaredClasses
 
 
-def encode_pack(readings: Iterable[Reading]) -> bytes:
-    """Packs readings; images, the bulk, as plain tuples, which pickle several times faster than dataclasses."""
-    return zlib.compress(pickle.dumps([_to_plain(reading) for reading in readings], protocol=5), _ZLIB_LEVEL)
-
-
-def decode_pack(pack: bytes) -> Iterator[Reading]:
-    """Yields the readings of a pack in their order."""
-    return map(_from_plain, pickle.loads(zlib.decompress(pack)))
-
-
-def _to_plain(reading: Reading) -> Any:
+def pack_entry(reading: Reading) -> Entry:
+    """A reading as an entry of a pack."""
     if not isinstance(reading, AnnotatedImage):
         return reading
-    values = list(_image(reading))
-    values[_OBJECTS] = [(_box(item.box), *_object(item)[1:]) for item in reading.objects]
-    values[_PROBLEMS] = [_problem(problem) for problem in reading.problems]
-    return values
+    values = list(_image_values(reading))
+    values[_OBJECTS] = [(tuple(item.box), *item[1:]) for item in reading.objects]
+    values[_PROBLEMS] = [_problem_values(problem) for problem in reading.problems]
+    names = tuple({item.class_name: None for item in reading.objects})
+    return PackedImage(image_key(reading.file_name), reading.image_id, reading.boxes_read, names, values)
 
 
-def _from_plain(values: Any) -> Reading:
-    if isinstance(values, Rejection | DeclaredClasses):
-        return values
-    values[_OBJECTS] = tuple(ObjectAnnotation(Box(*box), *rest) for box, *rest in values[_OBJECTS])
-    values[_PROBLEMS] = tuple(BoxProblem(*problem) for problem in values[_PROBLEMS])
-    return AnnotatedImage(*values)
+def encode_pack(entries: Sequence[Entry]) -> bytes:
+    """Entries as one value."""
+    return zlib.compress(pickle.dumps(list(entries), protocol=5), _ZLIB_LEVEL)
+
+
+def decode_pack(pack: bytes) -> list[Entry]:
+    """The entries of a pack in their order."""
+    entries: list[Entry] = pickle.loads(zlib.decompress(pack))
+    return entries
 
 
 def pack_readings(readings: Iterable[Reading]) -> Iterator[bytes]:
     """Cuts a stream of readings into packs of bounded size."""
-    batch: list[Reading] = []
+    batch: list[Entry] = []
     boxes = 0
     for reading in readings:
-        batch.append(reading)
-        boxes += reading.boxes_read if isinstance(reading, AnnotatedImage) else 1
+        entry = pack_entry(reading)
+        batch.append(entry)
+        boxes += entry.boxes_read if isinstance(entry, PackedImage) else 1
         if len(batch) >= MAX_IMAGES or boxes >= MAX_BOXES:
             yield encode_pack(batch)
             batch, boxes = [], 0

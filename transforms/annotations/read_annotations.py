@@ -56,5 +56,5 @@ class ReadAnnotations(beam.PTransform):
         )
         if not self.rejections:
             return packs
-        refused = root | "List refused files" >> beam.Create([encode_pack(self.rejections)])
+        refused = root | "List refused files" >> beam.Create([encode_pack(list(self.rejections))])
         return (packs, refused) | "Add refused files" >> beam.Flatten()

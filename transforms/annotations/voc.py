@@ -53,9 +53,7 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
             raise _Refused(Reason.ANNOTATION_TOO_LARGE, f"larger than {MAX_FILE_BYTES} bytes")
         root, encoding = _parse(data)
     except _Refused as refused:
-        yield Rejection(
-            refused.reason, refused.detail, source=context.source, annotation_file=context.annotation_file
-        )
+        yield Rejection(refused.reason, refused.detail, source=context.source, annotation_file=context.annotation_file)
         return
     objects: list[ObjectAnnotation] = []
     problems: list[BoxProblem] = []
@@ -121,9 +119,7 @@ def _object(element: Element, position: str, origin: int) -> ObjectAnnotation | 
     for side in ("xmin", "ymin", "xmax", "ymax"):
         text = bndbox.findtext(side)
         if text is None:
-            return BoxProblem(
-                position, "", name, "dropped", Reason.FIELD_MISSING, f"the bndbox has no {side}"
-            )
+            return BoxProblem(position, "", name, "dropped", Reason.FIELD_MISSING, f"the bndbox has no {side}")
         try:
             edges.append(as_number(side, text))
         except FieldError as error:

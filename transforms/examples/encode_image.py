@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import CheckedObject
 from transforms.examples.class_ids import ClassIds
-from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value, encode_example
+from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value
 from transforms.images.check_image import CheckedImage
 
 _MAX_FLOAT32 = 3.4028234e38
 
 
-def encode_image(
-    name: str, source_id: int, image: CheckedImage, objects: Sequence[CheckedObject], class_ids: ClassIds
-) -> list[bytes]:
-    """The record of one image, as the buffers of a serialised tf.train.Example.
+def image_features(
+    name: str,
+    source_id: int,
+    image: CheckedImage,
+    sha256: str,
+    objects: Sequence[CheckedObject],
+    class_ids: ClassIds,
+) -> dict[str, Value]:
+    """The features of one image's record; see ``feature_keys`` for each.
 
     Args:
       name: relative to the images' root, NFC.
       source_id: unique in the dataset, 0 <= id < 2**63.
       image: checked bytes and true size.
+      sha256: of the image's bytes, hex.
       objects: boxes within the picture, classes known to ``class_ids``.
     """
-    return encode_example(image_features(name, source_id, image, objects, class_ids))
-
-
-def image_features(
-    name: str, source_id: int, image: CheckedImage, objects: Sequence[CheckedObject], class_ids: ClassIds
-) -> dict[str, Value]:
-    """The features that ``encode_image`` writes; see ``feature_keys`` for each."""
     ymin, xmin, ymax, xmax = _normalised_edges(objects, image.width, image.height)
     names = [item.annotation.class_name for item in objects]
     texts = [name.encode() for name in names]
@@ -42,7 +40,7 @@ def image_features(
         keys.FORMAT: (BYTES, (image.format.encode(),)),
         keys.FILE_NAME: (BYTES, (name.encode(),)),
         keys.SOURCE_ID: (BYTES, (str(source_id).encode(),)),
-        keys.SHA256: (BYTES, (hashlib.sha256(image.data).hexdigest().encode(),)),
+        keys.SHA256: (BYTES, (sha256.encode(),)),
         keys.HEIGHT: (INT64, (image.height,)),
         keys.WIDTH: (INT64, (image.width,)),
         keys.YMIN: (FLOAT, ymin),

@@ -25,10 +25,13 @@ _LIST_TAGS = {BYTES: b"\x0a", FLOAT: b"\x12", INT64: b"\x1a"}
 _LARGE_BYTES = 1 << 12
 
 
+_ONE_BYTE = [bytes((value,)) for value in range(128)]
+
+
 def encode_varint(value: int) -> bytes:
     """A base-128 varint; negative int64 values take ten bytes, as in protobuf."""
     if 0 <= value < 128:
-        return bytes((value,))
+        return _ONE_BYTE[value]
     value &= 0xFFFFFFFFFFFFFFFF
     out = bytearray()
     while value > 127:
@@ -57,19 +60,15 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
         kind, values = features[key]
         if kind == BYTES:
             body = _encode_bytes_list(values)  # type: ignore[arg-type]
-        elif kind == FLOAT:
-            packed = struct.pack(f"<{len(values)}f", *values)
-            body = [_FIELD_1 + encode_varint(len(packed)) + packed] if packed else []
         else:
-            packed = b"".join([encode_varint(value) for value in values])  # type: ignore[arg-type]
+            packed = struct.pack(f"<{len(values)}f", *values) if kind == FLOAT else _pack_varints(values)  # type: ignore[arg-type]
             body = [_FIELD_1 + encode_varint(len(packed)) + packed] if packed else []
         list_length = sum(map(len, body))
         feature_head = _LIST_TAGS[kind] + encode_varint(list_length)
-        feature_length = len(feature_head) + list_length
-        value_head = _FIELD_2 + encode_varint(feature_length) + feature_head
+        value_head = _FIELD_2 + encode_varint(len(feature_head) + list_length) + feature_head
         key_field = _key_field(key)
-        entry_length = len(key_field) + len(value_head) + list_length
-        entry_head = _FIELD_1 + encode_varint(entry_length) + key_field + value_head
+        head_length = len(key_field) + len(value_head)
+        entry_head = _FIELD_1 + encode_varint(head_length + list_length) + key_field + value_head
         total += len(entry_head) + list_length
         pending.append(entry_head)
         for part in body:
@@ -81,6 +80,12 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
     buffers.append(b"".join(pending))
     buffers[0] = _FIELD_1 + encode_varint(total) + buffers[0]
     return buffers
+
+
+def _pack_varints(values: Sequence[int]) -> bytes:
+    if not values or (min(values) >= 0 and max(values) < 128):
+        return bytes(values)
+    return b"".join([encode_varint(value) for value in values])
 
 
 def _encode_bytes_list(values: Sequence[bytes]) -> list[bytes]:

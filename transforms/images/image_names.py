@@ -10,6 +10,8 @@ import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
+# Names that are their own key, as most are: ASCII, without white space, "\\", ":", and parts of dots alone.
+_PLAIN = re.compile(r"(?:[\w@%+=,()~-][\w.@%+=,()~-]*)(?:/[\w@%+=,()~-][\w.@%+=,()~-]*)*", re.ASCII)
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 IMAGE_FOLDERS = ("images", "JPEGImages")
 
@@ -42,6 +44,8 @@ def image_key(file_name: str) -> str:
 
     The key of a name that leaves the root is what remains without its drive and leading "..".
     """
+    if _PLAIN.fullmatch(file_name):
+        return file_name
     parts, _ = name_parts(unicodedata.normalize("NFC", file_name.strip()))
     return "/".join(parts)
 
@@ -50,7 +54,8 @@ def candidate_names(file_name: str) -> list[str]:
     """Relative names under the root to look for, best first.
 
     A plain relative name has one candidate, itself: matching it by a shorter suffix would take another folder's
-    image for it – but the image may lie in a folder of images within its folder. A name of some labeller's machine ("C:\\Users\\kim\\a.jpg", "../images/a.jpg") has its suffixes,
+    image for it, though the image may lie in a folder
+    of images within its folder. A name of some labeller's machine ("C:\\Users\\kim\\a.jpg", "../images/a.jpg") has its suffixes,
     longest first.
     """
     parts, left_root = name_parts(file_name)

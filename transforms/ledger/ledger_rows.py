@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 import pyarrow as pa
@@ -95,11 +96,9 @@ def box_rows_parquet(rows: Sequence[BoxRow]) -> bytes:
 def _parquet(
     rows: Sequence[ImageRow] | Sequence[BoxRow], schema: pa.Schema, metadata: Mapping[str, str] | None
 ) -> bytes:
-    columns = list(zip(*map(astuple, rows), strict=True)) if rows else [()] * len(schema)
+    columns = list(zip(*map(attrgetter(*schema.names), rows), strict=True)) if rows else [()] * len(schema)
     arrays = [
-        pa.array(map(_storable, column), type=field.type)
-        if field.type == pa.string()
-        else pa.array(column, field.type)
+        pa.array(map(_storable, column), type=field.type) if field.type == pa.string() else pa.array(column, field.type)
         for column, field in zip(columns, schema, strict=True)
     ]
     table = pa.Table.from_arrays(arrays, schema=schema.with_metadata(metadata))

@@ -21,7 +21,7 @@ _FLUSH_LINES = 1000
 
 def part_file_name(key: ShardKey) -> str:
     """Where a shard leaves its part, relative to the dataset folder."""
-    return f"{PARTS_FOLDER}/{key.split}-{key.index:05d}.jsonl"
+    return f"{PARTS_FOLDER}/{key.split}-{key.number:05d}.jsonl"
 
 
 class GroundTruthPart:
@@ -71,9 +71,7 @@ def join_parts(folder: str, keys: Iterable[ShardKey], class_ids: ClassIds, path:
         _write_items(file, (f"{{{line[1:]}}}" for line in _lines(parts) if line[0] == "I"))
         file.write([b'], "annotations": ['])
         annotations = (line for line in _lines(parts) if line[0] == "A")
-        _write_items(
-            file, (f'{{"id": {number}, {line[1:]}}}' for number, line in enumerate(annotations, start=1))
-        )
+        _write_items(file, (f'{{"id": {number}, {line[1:]}}}' for number, line in enumerate(annotations, start=1)))
         file.write([b'], "categories": ', json.dumps(categories, ensure_ascii=False).encode(), b"}\n"])
         file.commit()
 

@@ -78,14 +78,10 @@ def commit_dataset(
     counts = Counts.total(result.counts for result in results)
     check_closing(read, counts)
     shards = [result for result in results if result.file]
-    written = {
-        split: [result for result in shards if result.key.split == split] for split in plan.fractions.names
-    }
+    written = {split: [result for result in shards if result.key.split == split] for split in plan.fractions.names}
     for split, parts in written.items():
-        if [result.key.index for result in parts] != list(range(len(plan.starts[split]))):
-            raise AssertionError(
-                f"the shards of {split} are not those of the plan: {[r.file for r in parts]}"
-            )
+        if [result.key.number for result in parts] != list(range(len(plan.starts[split]))):
+            raise AssertionError(f"the shards of {split} are not those of the plan: {[r.file for r in parts]}")
 
     files = _write_description(folder, identity, plan, shards, class_ids)
     for split in sorted(ground_truth_splits):
@@ -144,9 +140,7 @@ def _write_description(
     return list(texts)
 
 
-def _unlisted_rows(
-    folder: str, ledger_files: Sequence[str], image_roots: Mapping[str, str]
-) -> list[ImageRow]:
+def _unlisted_rows(folder: str, ledger_files: Sequence[str], image_roots: Mapping[str, str]) -> list[ImageRow]:
     """Rows for images on disk that no annotation names; all names are compared by their hashes, 8 bytes each."""
     rows = []
     for source, root in sorted(image_roots.items()):
@@ -157,9 +151,7 @@ def _unlisted_rows(
             if position == len(known) or known[position] != hashed:
                 detail = "no annotation names this image"
                 rows.append(
-                    ImageRow(
-                        source, "", image_key(name), "", "unlisted", (Reason.IMAGE_UNLISTED.value,), detail
-                    )
+                    ImageRow(source, "", image_key(name), "", "unlisted", (Reason.IMAGE_UNLISTED.value,), detail)
                 )
     return sorted(rows, key=lambda row: (row.source, row.file_name))
 
@@ -168,9 +160,7 @@ def _named_images(folder: str, ledger_files: Sequence[str], source: str) -> npt.
     hashes: list[int] = []
     for name in ledger_files:
         table = pq.read_table(os.path.join(folder, name), columns=["source", "file_name"])
-        for row_source, file_name in zip(
-            *(table[column].to_pylist() for column in table.column_names), strict=True
-        ):
+        for row_source, file_name in zip(*(table[column].to_pylist() for column in table.column_names), strict=True):
             if row_source == source:
                 hashes.append(order_hash(image_key(file_name)))
     return np.sort(np.array(hashes, dtype=np.uint64))
@@ -195,6 +185,4 @@ def _commit_manifest(folder: str, manifest: dict[str, object]) -> None:
             file.commit_exclusively()
     except FileExistsError:
         if read_manifest(folder)["fingerprint"] != manifest["fingerprint"]:
-            raise BuildRefused(
-                f"another run has committed other data to {folder}; give another --version"
-            ) from None
+            raise BuildRefused(f"another run has committed other data to {folder}; give another --version") from None

@@ -41,9 +41,7 @@ class BuildTarget:
 
 
 @contextmanager
-def claimed_target(
-    output: str, identity: BuildIdentity, newest_input: float, overwrite: bool
-) -> Iterator[BuildTarget]:
+def claimed_target(output: str, identity: BuildIdentity, newest_input: float, overwrite: bool) -> Iterator[BuildTarget]:
     """Claims the dataset's folder for this run and says where to write.
 
     After the block, a replacement that has its manifest is swapped in for the old dataset.
@@ -116,9 +114,7 @@ def _refuse_foreign_folder(folder: str) -> None:
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise BuildRefused(f"{folder} is a file; choose another --output or --name")
     if os.path.isdir(folder) and os.listdir(folder) and not os.path.isdir(os.path.join(folder, PARTS_FOLDER)):
-        raise BuildRefused(
-            f"{folder} is not empty and holds no dataset; choose another --output, --name or --version"
-        )
+        raise BuildRefused(f"{folder} is not empty and holds no dataset; choose another --output, --name or --version")
 
 
 def _difference(manifest: dict[str, object], identity: BuildIdentity) -> str:
@@ -130,9 +126,7 @@ def _difference(manifest: dict[str, object], identity: BuildIdentity) -> str:
         keys = [key for key in sorted({*there, *wanted}) if there.get(key) != wanted.get(key)]
         return "; ".join(f"it has {key}={there.get(key)!r}, this run has {wanted.get(key)!r}" for key in keys)
     if manifest.get("boxmill_version") != identity.boxmill_version:
-        return (
-            f"it was built by version {manifest.get('boxmill_version')}, this is {identity.boxmill_version}"
-        )
+        return f"it was built by version {manifest.get('boxmill_version')}, this is {identity.boxmill_version}"
     return "its annotations or images differ from those given now"
 
 

@@ -1,4 +1,4 @@
-"""Label maps: ``label_map.pbtxt`` for the TF Object Detection API, ``labels.csv`` for Model Garden; and reading them."""
+"""Label maps: ``label_map.pbtxt`` (TF Object Detection API) and ``labels.csv`` (Model Garden), and reading them."""
 
 from __future__ import annotations
 

@@ -57,8 +57,7 @@ def make_manifest(
         "settings": dict(identity.settings),
         "sources": [dict(source) for source in identity.sources],
         "classes": [
-            {"id": class_id, "name": name, "boxes": counts.classes[name]}
-            for name, class_id in class_ids.labels.items()
+            {"id": class_id, "name": name, "boxes": counts.classes[name]} for name, class_id in class_ids.labels.items()
         ],
         "counts": {
             "images": {
@@ -75,9 +74,7 @@ def make_manifest(
             },
         },
         "reasons": dict(sorted(counts.reasons.items())),
-        "splits": {
-            split: _split([result for result in results if result.key.split == split]) for split in splits
-        },
+        "splits": {split: _split([result for result in results if result.key.split == split]) for split in splits},
     }
 
 

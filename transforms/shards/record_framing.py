@@ -29,13 +29,16 @@ def mask_crc(crc: int) -> int:
 
 
 def frame_record(buffers: Sequence[bytes]) -> list[bytes]:
-    """The framed record as buffers; its payload is the concatenation of ``buffers``, which are not copied."""
+    """The framed record as buffers; the payload is the concatenation of ``buffers``, the inner ones not copied."""
     crc = 0
     for buffer in buffers:
         crc = google_crc32c.extend(crc, buffer)
     length = _LENGTH.pack(sum(map(len, buffers)))
     header = length + _CRC.pack(mask_crc(google_crc32c.value(length)))
-    return [header, *buffers, _CRC.pack(mask_crc(crc))]
+    framed = list(buffers) or [b""]
+    framed[0] = header + framed[0]
+    framed[-1] += _CRC.pack(mask_crc(crc))
+    return framed
 
 
 def read_records(stream: BinaryIO) -> Iterator[bytes]:

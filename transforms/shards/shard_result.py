@@ -13,12 +13,12 @@ from transforms.splits.shard_plan import ShardKey
 
 def shard_file_name(name: str, key: ShardKey, shards: int) -> str:
     """The name that TFDS and Beam give shards, e.g. ``faces-train.tfrecord-00003-of-00008``."""
-    return f"{name}-{key.split}.tfrecord-{key.index:05d}-of-{shards:05d}"
+    return f"{name}-{key.split}.tfrecord-{key.number:05d}-of-{shards:05d}"
 
 
 def ledger_file_name(table: str, key: ShardKey, shards: int) -> str:
     """The ledger's file for a shard, or for what was rejected before any shard; ``table`` is images or boxes."""
-    part = f"{key.split}-{key.index:05d}-of-{shards:05d}" if key.split else "rejected"
+    part = f"{key.split}-{key.number:05d}-of-{shards:05d}" if key.split else "rejected"
     return f"ledger/{table}-{part}.parquet"
 
 

@@ -74,9 +74,7 @@ def features_json(optional_keys: set[str], formats: set[str], classes: int) -> s
                     "boundingBox",
                     {"shape": {"dimensions": ["4"]}, "dtype": "float32", "bboxFormat": "REL_YXYX"},
                 ),
-                "label": _feature(
-                    "class_label_feature.ClassLabel", "classLabel", {"numClasses": str(classes)}
-                ),
+                "label": _feature("class_label_feature.ClassLabel", "classLabel", {"numClasses": str(classes)}),
                 "is_crowd": _tensor("int64"),
             }
         )
@@ -119,8 +117,4 @@ def _dictionary(features: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nested(tree: dict[str, Any]) -> dict[str, Any]:
-    return (
-        tree
-        if "pythonClassName" in tree
-        else _dictionary({key: _nested(value) for key, value in tree.items()})
-    )
+    return tree if "pythonClassName" in tree else _dictionary({key: _nested(value) for key, value in tree.items()})

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -19,7 +20,6 @@ from transforms.examples.class_ids import ClassIds
 from transforms.examples.encode_image import image_features
 from transforms.examples.wire_format import encode_example
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
-from transforms.images.image_names import image_key
 from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
 from transforms.ledger.counts import Counts
 from transforms.ledger.ledger_rows import BoxRow, ImageRow, box_rows_parquet, image_rows_parquet
@@ -60,20 +60,22 @@ class ShardSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class ShardMember:
+    """An image of a shard, and its key."""
+
+    key: str
+    image: AnnotatedImage
+
+
+class _Loaded(NamedTuple):
     stored: StoredImage
     checked: CheckedImage
-
-
-def member_order(image: AnnotatedImage) -> tuple[int, str]:
-    """Sort key of the images of a shard."""
-    key = image_key(image.file_name)
-    return order_hash(key), key
+    sha256: str
 
 
 def write_shard(
     key: ShardKey,
-    members: Sequence[AnnotatedImage],
+    members: Sequence[ShardMember],
     plan: ShardPlan,
     settings: ShardSettings,
     executor: ThreadPoolExecutor,
@@ -96,16 +98,17 @@ def write_shard(
     with AtomicFile(os.path.join(settings.folder, writer.result.file)) as file:
         stores = {source: ImageStore(root) for source, root in settings.image_roots.items()}
 
-        def load(image: AnnotatedImage) -> _Loaded | ImageRefused:
+        def load(member: ShardMember) -> _Loaded | ImageRefused:
             try:
-                stored = stores[image.source].read(image.file_name)
-                return _Loaded(stored, check_image(stored.data, settings.image_policy))
+                stored = stores[member.image.source].read(member.image.file_name)
+                checked = check_image(stored.data, settings.image_policy)
             except ImageRefused as refused:
                 return refused
+            return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest())
 
-        ordered = sorted(members, key=member_order)
-        for image, loaded in prefetch(ordered, load, _loaded_bytes, executor):
-            buffers, row = writer.add(image, loaded)
+        ordered = sorted(members, key=lambda member: (order_hash(member.key), member.key))
+        for member, loaded in prefetch(ordered, load, _loaded_bytes, executor):
+            buffers, row = writer.add(member, loaded)
             if buffers is not None:
                 file.write(frame_record(buffers))
             on_image(row, sum(map(len, buffers or ())))
@@ -129,58 +132,51 @@ class _ShardWriter:
         self._image_rows: list[ImageRow] = []
         self._box_rows: list[BoxRow] = []
         self._ground_truth = GroundTruthPart() if key.split in settings.ground_truth_splits else None
-        self.result = ShardResult(
-            key, settings.fingerprint, shard_file_name(settings.name, key, self._shards)
-        )
+        self.result = ShardResult(key, settings.fingerprint, shard_file_name(settings.name, key, self._shards))
 
-    def add(
-        self, image: AnnotatedImage, loaded: _Loaded | ImageRefused
-    ) -> tuple[list[bytes] | None, ImageRow]:
+    def add(self, member: ShardMember, loaded: _Loaded | ImageRefused) -> tuple[list[bytes] | None, ImageRow]:
         """Encodes one image, or refuses it; either way it is accounted for."""
+        image, checksum = member.image, order_hash(member.key)
         try:
             if isinstance(loaded, ImageRefused):
                 raise loaded
             prepared, repairs = _fit_to_picture(image, loaded.checked)
             checked, problems = self._check(prepared, loaded.checked)
         except ImageRefused as refused:
-            row = self._account_rejected(image, refused)
+            row = self._account_rejected(image, checksum, refused)
             return None, row
-        source_id = self._plan.source_id(image_key(image.file_name), image.image_id)
+        source_id = self._plan.source_id(member.key, image.image_id)
         class_ids = self._settings.class_ids
-        features = image_features(loaded.stored.name, source_id, loaded.checked, checked, class_ids)
+        features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
         self.result.optional_keys.update(key for key in features if keys.FEATURE_KEYS[key].optional)
         self.result.formats[loaded.checked.format] += 1
         if self._ground_truth is not None:
             self._ground_truth.add(loaded.stored.name, source_id, loaded.checked, checked, class_ids)
-        if order_hash(image_key(image.file_name)) in self._plan.repeated_ids:
+        if checksum in self._plan.repeated_ids:
             repairs += (Reason.SOURCE_ID_HASHED,)
-        repairs = (*image.repairs, *loaded.stored.repairs, *loaded.checked.repairs, *repairs)
+        reasons = (*image.repairs, *loaded.stored.repairs, *loaded.checked.repairs, *repairs)
         row = ImageRow(
             image.source,
             image.annotation_file,
             loaded.stored.name,
             str(source_id),
-            "repaired" if repairs else "written",
-            reasons=tuple(map(str, repairs)),
+            "repaired" if reasons else "written",
+            reasons=tuple(map(str, reasons)),
             split=self.result.key.split,
-            shard=self.result.key.index,
+            shard=self.result.key.number,
             index=self.result.records,
             boxes_read=image.boxes_read,
             boxes_written=len(checked),
         )
-        self._account(image, row, problems, [item.annotation.class_name for item in checked])
+        self._account(row, checksum, problems, [item.annotation.class_name for item in checked])
         self.result.records += 1
         return encode_example(features), row
 
-    def _check(
-        self, image: AnnotatedImage, picture: CheckedImage
-    ) -> tuple[list[CheckedObject], list[BoxProblem]]:
+    def _check(self, image: AnnotatedImage, picture: CheckedImage) -> tuple[list[CheckedObject], list[BoxProblem]]:
         if len(image.objects) > MAX_BOXES:
             raise ImageRefused(Reason.TOO_MANY_BOXES, f"{len(image.objects)} boxes, the limit is {MAX_BOXES}")
         if len(picture.data) > MAX_PICTURE_BYTES:
-            raise ImageRefused(
-                Reason.EXAMPLE_TOO_LARGE, f"{len(picture.data)} bytes, the limit is {MAX_PICTURE_BYTES}"
-            )
+            raise ImageRefused(Reason.EXAMPLE_TOO_LARGE, f"{len(picture.data)} bytes, the limit is {MAX_PICTURE_BYTES}")
         labels = self._settings.class_ids.labels
         known = [item for item in image.objects if item.class_name in labels]
         checked, problems = check_objects(known, image.unit, picture.width, picture.height)
@@ -191,7 +187,7 @@ class _ShardWriter:
         ]
         return checked, [*image.problems, *problems]
 
-    def _account_rejected(self, image: AnnotatedImage, refused: ImageRefused) -> ImageRow:
+    def _account_rejected(self, image: AnnotatedImage, checksum: int, refused: ImageRefused) -> ImageRow:
         row = ImageRow(
             image.source,
             image.annotation_file,
@@ -203,22 +199,17 @@ class _ShardWriter:
             boxes_read=image.boxes_read,
         )
         lost = [problem for problem in image.problems if problem.status == "dropped"]
-        lost += [
-            _dropped(item, Reason.IMAGE_REJECTED, f"the image was rejected: {refused}")
-            for item in image.objects
-        ]
-        self._account(image, row, lost, [])
+        lost += [_dropped(item, Reason.IMAGE_REJECTED, f"the image was rejected: {refused}") for item in image.objects]
+        self._account(row, checksum, lost, [])
         return row
 
     def _account(
-        self, image: AnnotatedImage, row: ImageRow, problems: Sequence[BoxProblem], class_names: Sequence[str]
+        self, row: ImageRow, checksum: int, problems: Sequence[BoxProblem], class_names: Sequence[str]
     ) -> None:
-        account(self.result.counts, row, order_hash(image_key(image.file_name)), problems)
+        account(self.result.counts, row, checksum, problems)
         self.result.counts.classes.update(class_names)
         self._image_rows.append(row)
-        self._box_rows += [
-            BoxRow.of(problem, row.source, row.annotation_file, row.file_name) for problem in problems
-        ]
+        self._box_rows += [BoxRow.of(problem, row.source, row.annotation_file, row.file_name) for problem in problems]
 
     def write_ledger(self) -> None:
         """Writes the ledger's files; the one that holds the result comes last and makes the shard count as done."""
@@ -232,9 +223,7 @@ def write_ledger_files(
     folder: str, result: ShardResult, shards: int, image_rows: Sequence[ImageRow], box_rows: Sequence[BoxRow]
 ) -> None:
     """Writes the box ledger, then the image ledger, which carries the result in its metadata."""
-    write_atomically(
-        os.path.join(folder, ledger_file_name("boxes", result.key, shards)), box_rows_parquet(box_rows)
-    )
+    write_atomically(os.path.join(folder, ledger_file_name("boxes", result.key, shards)), box_rows_parquet(box_rows))
     data = image_rows_parquet(image_rows, {_RESULT_KEY.decode(): result.to_json()})
     write_atomically(os.path.join(folder, ledger_file_name("images", result.key, shards)), data)
 
@@ -292,9 +281,7 @@ def _dropped(item: ObjectAnnotation, reason: Reason, detail: str) -> BoxProblem:
     return BoxProblem(item.position, item.box_id, item.class_name, "dropped", reason, detail)
 
 
-def _fit_to_picture(
-    image: AnnotatedImage, picture: CheckedImage
-) -> tuple[AnnotatedImage, tuple[Reason, ...]]:
+def _fit_to_picture(image: AnnotatedImage, picture: CheckedImage) -> tuple[AnnotatedImage, tuple[Reason, ...]]:
     """Brings boxes into the frame of the upright pixels; the claimed size tells which frame they were drawn in.
 
     Raises:
@@ -310,15 +297,11 @@ def _fit_to_picture(
         raise ImageRefused(Reason.SIZE_MISMATCH, detail)
     if picture.orientation == 1:
         return image, ()
-    if (
-        stored == upright
-    ):  # half turns, mirrors and squares: the size cannot tell; most tools show pictures upright
+    if stored == upright:  # half turns, mirrors and squares: the size cannot tell; most tools show pictures upright
         return image, (Reason.EXIF_AMBIGUOUS,) if image.objects else ()
     if claimed == upright:
         return image, ()
-    turned = tuple(
-        replace(item, box=transpose_box(item.box, picture.orientation, *stored)) for item in image.objects
-    )
+    turned = tuple(item._replace(box=transpose_box(item.box, picture.orientation, *stored)) for item in image.objects)
     return replace(image, objects=turned), (Reason.SIZE_MISMATCH,)
 
 

@@ -10,15 +10,16 @@ from typing import cast
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from transforms.annotations.packs import decode_pack
+from transforms.annotations.packs import PackedImage, decode_pack
 from transforms.images.check_image import ImagePolicy
 from transforms.ledger.ledger_rows import BoxRow, ImageRow
-from transforms.records import AnnotatedImage, Rejection
+from transforms.records import Rejection
 from transforms.shards.commit_dataset import commit_dataset
 from transforms.shards.manifest import BuildIdentity
 from transforms.shards.prefetch import MAX_THREADS
 from transforms.shards.shard_result import ShardResult
 from transforms.shards.write_shard import (
+    ShardMember,
     ShardSettings,
     account,
     account_boxes,
@@ -73,7 +74,9 @@ def write_rejected(rejections: Sequence[Rejection], folder: str, fingerprint: st
     result = ShardResult(REJECTED, fingerprint)
     image_rows: list[ImageRow] = []
     box_rows: list[BoxRow] = []
-    for rejection in sorted(rejections, key=lambda item: (item.source, item.annotation_file, item.file_name, item.detail)):
+    for rejection in sorted(
+        rejections, key=lambda item: (item.source, item.annotation_file, item.file_name, item.detail)
+    ):
         row, boxes = rejected_rows(rejection)
         image_rows.append(row)
         box_rows += boxes
@@ -100,17 +103,17 @@ class _WriteShardDoFn(beam.DoFn):
 
     def process(self, element: tuple[tuple[str, int], Iterable[bytes]], plan: BuildPlan) -> Iterator[ShardResult]:
         key, packs = ShardKey(*element[0]), element[1]
-        readings = [reading for pack in packs for reading in decode_pack(pack)]
+        entries = [entry for pack in packs for entry in decode_pack(pack)]
         settings = self._settings.shard_settings(plan)
         if key == REJECTED:
-            yield write_rejected(cast(list[Rejection], readings), settings.folder, settings.fingerprint)
+            yield write_rejected(cast(list[Rejection], entries), settings.folder, settings.fingerprint)
             return
         result = existing_shard(key, plan.shards, settings)
         if result is not None:
             _shards_reused.inc()
             _images_done.inc(result.counts.images_read)
         else:
-            members = cast(list[AnnotatedImage], readings)
+            members = [ShardMember(entry.key, entry.unpack()) for entry in cast(list[PackedImage], entries)]
             result = write_shard(key, members, plan.shards, settings, self._executor, _count_image)
         yield result
 

@@ -16,19 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.annotations.fields import MAX_INT64
+from transforms.annotations.packs import Entry, PackedImage
 from transforms.images.image_names import image_key
 from transforms.ledger.counts import Counts
-from transforms.records import AnnotatedImage, DeclaredClasses, Reading, Rejection
+from transforms.records import DeclaredClasses, Rejection
 from transforms.splits.split_fractions import SplitFractions, key_hash
 
 NO_ID = -1
 
 
 class ShardKey(NamedTuple):
-    """A shard: the ``index``-th of its split. The split "" gathers what is rejected before any shard."""
+    """A shard: the ``number``-th of its split, from 0. The split "" gathers what is rejected before any shard."""
 
     split: str
-    index: int
+    number: int
 
 
 REJECTED = ShardKey("", 0)
@@ -99,12 +100,11 @@ def hashed_id(key: str) -> int:
     return key_hash(key, "source_id") >> 1
 
 
-def index_readings(readings: Sequence[Reading], fractions: SplitFractions) -> ReadingIndex:
-    """Indexes readings; of rejections only their numbers have a part in the plan."""
-    images = [reading for reading in readings if isinstance(reading, AnnotatedImage)]
-    rejections = [reading for reading in readings if isinstance(reading, Rejection)]
-    keys = [image_key(image.file_name) for image in images]
-    hashes = [order_hash(key) for key in keys]
+def index_entries(entries: Sequence[Entry], fractions: SplitFractions) -> ReadingIndex:
+    """Indexes the entries of a pack; of rejections only their numbers have a part in the plan."""
+    images = [entry for entry in entries if isinstance(entry, PackedImage)]
+    rejections = [entry for entry in entries if isinstance(entry, Rejection)]
+    hashes = [order_hash(image.key) for image in images]
     counts = Counts(
         images_read=len(images) + sum(rejection.is_image for rejection in rejections),
         images_checksum=sum(hashes) + sum(rejection_hash(item) for item in rejections if item.is_image),
@@ -112,11 +112,11 @@ def index_readings(readings: Sequence[Reading], fractions: SplitFractions) -> Re
     )
     numbers = {name: number for number, name in enumerate(fractions.names)}
     return ReadingIndex(
-        np.array([numbers[fractions.split_of(key)] for key in keys], dtype=np.uint8),
+        np.array([numbers[fractions.split_of(image.key)] for image in images], dtype=np.uint8),
         np.array(hashes, dtype=np.uint64),
         np.array([decimal_id(image.image_id) for image in images], dtype=np.int64),
-        frozenset(item.class_name for image in images for item in image.objects),
-        tuple(reading for reading in readings if isinstance(reading, DeclaredClasses)),
+        frozenset(name for image in images for name in image.class_names),
+        tuple(entry for entry in entries if isinstance(entry, DeclaredClasses)),
         counts,
         frozenset(f"{item.annotation_file}: {item.detail}" for item in rejections[:3]),
     )
@@ -197,9 +197,7 @@ def plan_shards(
         frozenset(repeated_keys.tolist()),
         frozenset(_hashes_of_repeated_ids(hashes, ids)),
         frozenset().union(*(index.class_names for index in indexes)),
-        tuple(
-            sorted({declared for index in indexes for declared in index.declared}, key=lambda item: item.ids)
-        ),
+        tuple(sorted({declared for index in indexes for declared in index.declared}, key=lambda item: item.ids)),
         planned,
         Counts.total(index.counts for index in indexes),
         frozenset().union(*(index.refusals for index in indexes)),

@@ -1,0 +1,70 @@
+"""Runs a command as a whole process and measures it and all its children."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished command.
+
+    Attributes:
+      seconds: from start to end.
+      rss: peak over time of the memory of all its processes, bytes; pages that processes share count once (PSS).
+      largest: peak RSS of its largest process, bytes.
+      output: of stdout and stderr.
+    """
+
+    seconds: float
+    rss: int
+    largest: int
+    output: str
+
+
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Run:
+    """Runs a command to its end.
+
+    Raises:
+      RuntimeError: it failed; the message holds the end of its output.
+    """
+    with tempfile.TemporaryFile("w+") as output:
+        start = time.perf_counter()
+        process = psutil.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        peaks = {"sum": 0, "largest": 0}
+        watcher = threading.Thread(target=_watch, args=(process, peaks), daemon=True)
+        watcher.start()
+        code = process.wait()
+        seconds = time.perf_counter() - start
+        watcher.join()
+        output.seek(0)
+        text = output.read()
+    if code not in (0, 2):
+        raise RuntimeError(f"{' '.join(command)} exited with {code}:\n{text[-2000:]}")
+    return Run(seconds, peaks["sum"], peaks["largest"], text)
+
+
+def _watch(process: psutil.Process, peaks: dict[str, int]) -> None:
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        total = 0
+        try:
+            for item in [process, *process.children(recursive=True)]:
+                try:
+                    memory = item.memory_full_info()
+                except (psutil.NoSuchProcess, psutil.AccessDenied):
+                    continue
+                total += memory.pss
+                peaks["largest"] = max(peaks["largest"], memory.rss)
+        except psutil.NoSuchProcess:
+            return
+        peaks["sum"] = max(peaks["sum"], total)
+        time.sleep(_POLL_SECONDS)

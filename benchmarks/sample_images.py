@@ -1,0 +1,71 @@
+"""Makes many JPEG files of about a given size, quickly: a few real pictures, each copy told apart by a comment."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+PICTURES = 32
+WIDTH, HEIGHT = 640, 480
+BOXES = 5
+CLASSES = 10
+
+
+def make_pictures(target_bytes: int) -> list[bytes]:
+    """A few JPEGs of about ``target_bytes``: smooth shapes with as much noise as that takes."""
+    generator = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    pictures = []
+    for index in range(PICTURES):
+        base = 128 + 60 * np.sin(columns / (20 + index))[..., None] * np.cos(rows / (15 + index))[..., None]
+        noise = generator.normal(0, 25, (HEIGHT, WIDTH, 3))
+        image = Image.fromarray(np.clip(base + noise, 0, 255).astype(np.uint8))
+        low, high, data = 1, 95, b""
+        while low <= high:
+            quality = (low + high) // 2
+            buffer = io.BytesIO()
+            image.save(buffer, "JPEG", quality=quality)
+            data = buffer.getvalue()
+            low, high = (quality + 1, high) if len(data) < target_bytes else (low, quality - 1)
+        pictures.append(data)
+    return pictures
+
+
+def write_dataset(folder: Path, images: int, target_bytes: int = 100_000) -> None:
+    """Writes ``images`` JPEG files to ``folder/images`` and COCO boxes to ``folder/instances.json``."""
+    (folder / "images").mkdir(parents=True)
+    pictures = make_pictures(target_bytes)
+    generator = np.random.default_rng(1)
+    corners = generator.integers(0, (WIDTH - 200, HEIGHT - 200), (images, BOXES, 2)).tolist()
+    sides = generator.integers(10, 200, (images, BOXES, 2)).tolist()
+    entries, annotations = [], []
+    for index in range(images):
+        name = f"{index:07d}.jpg"
+        picture = pictures[index % PICTURES]
+        comment = f"picture {index}".encode()
+        segment = b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
+        with open(folder / "images" / name, "wb") as file:
+            file.write(picture[:2] + segment + picture[2:])
+        entries.append({"id": index + 1, "file_name": name, "width": WIDTH, "height": HEIGHT})
+        for box in range(BOXES):
+            (x, y), (width, height) = corners[index][box], sides[index][box]
+            annotations.append(
+                {
+                    "id": index * BOXES + box + 1,
+                    "image_id": index + 1,
+                    "category_id": (index + box) % CLASSES + 1,
+                    "bbox": [x, y, width, height],
+                    "area": width * height,
+                    "iscrowd": 0,
+                }
+            )
+    categories = [{"id": number + 1, "name": f"class {number}"} for number in range(CLASSES)]
+    with open(folder / "instances.json", "w", encoding="utf-8") as file:
+        json.dump({"images": entries, "annotations": annotations, "categories": categories}, file)
+    os.sync()
