@@ -148,9 +148,7 @@ BAD_VIDEOS = [
     BadVideo("html.mp4", _bytes(b"<html><body>404</body></html>" * 99), "rejected", R.VIDEO_UNREADABLE),
     BadVideo("hls.mp4", _bytes(HLS), "rejected", R.VIDEO_UNREADABLE),
     BadVideo("hls.m3u8", _bytes(HLS), "rejected", R.CONTAINER_NOT_ALLOWED),
-    BadVideo(
-        "concat.mp4", _bytes(b"ffconcat version 1.0\nfile /etc/passwd\n"), "rejected", R.CONTAINER_NOT_ALLOWED
-    ),
+    BadVideo("concat.mp4", _bytes(b"ffconcat version 1.0\nfile /etc/passwd\n"), "rejected", R.CONTAINER_NOT_ALLOWED),
     BadVideo("dash.mpd", _bytes(DASH), "rejected", R.VIDEO_UNREADABLE),
     BadVideo("png.mp4", _picture("png"), "rejected", R.CONTAINER_NOT_ALLOWED),
     BadVideo("jpeg.mp4", _picture("jpeg"), "rejected", R.CONTAINER_NOT_ALLOWED),
@@ -166,12 +164,8 @@ BAD_VIDEOS = [
     # Cut off.
     BadVideo("no_moov.mp4", _cut(0.6), "rejected", R.VIDEO_UNREADABLE),
     BadVideo("cut_by_a_byte.mp4", _cut(0.9999), "partial", R.FILE_TRUNCATED, 60, 60),
-    BadVideo(
-        "cut_index_first.mp4", _cut(0.6, container_options=FASTSTART), "partial", R.FILE_TRUNCATED, 60, 28
-    ),
-    BadVideo(
-        "cut_fragments.mp4", _cut(0.6, container_options=FRAGMENTED), "partial", R.FILE_TRUNCATED, None, 25
-    ),
+    BadVideo("cut_index_first.mp4", _cut(0.6, container_options=FASTSTART), "partial", R.FILE_TRUNCATED, 60, 28),
+    BadVideo("cut_fragments.mp4", _cut(0.6, container_options=FRAGMENTED), "partial", R.FILE_TRUNCATED, None, 25),
     BadVideo(
         "cut_first_fragment.mp4",
         _cut(0.1, container_options=FRAGMENTED),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import io
 import json
+import random
 import weakref
 from dataclasses import replace
 from fractions import Fraction
@@ -73,6 +74,25 @@ def test_segments_give_each_frame_once_whatever_their_length(kind: str, tmp_path
     assert isinstance(probe, VideoProbe)
     segments = len(plan_segments(probe, 0.3))
     assert segments == 1 if kind in ONE_SEGMENT else segments > 1
+
+
+@pytest.mark.parametrize("kind", CLIPS)
+def test_each_segment_is_found_at_the_first_attempt(kind: str, tmp_path: Path) -> None:
+    name, how = CLIPS[kind]
+    data = write_clip(tmp_path / name, **how).read_bytes()
+    opened = []
+
+    def source() -> io.BytesIO:
+        opened.append(name)
+        return io.BytesIO(data)
+
+    probe = probe_video(source)
+    assert isinstance(probe, VideoProbe)
+    specs = plan_segments(probe, 0.3)
+    opened.clear()
+    for spec in specs:
+        assert len(list(SegmentDecoder(source, spec))) == len(spec.pts)
+    assert len(opened) == len(specs)
 
 
 def test_pixels_are_those_of_decoding_the_whole(tmp_path: Path) -> None:
@@ -163,6 +183,29 @@ def test_damage_is_suspect_up_to_the_next_key_frame(tmp_path: Path) -> None:
     pictures = {frame.frame_index: frame.pixels for frame in decoder}
     sound = [r.frame_index for r in decoder.records() if r.health == "ok"]
     assert all(np.array_equal(pictures[i], truth[i]) for i in sound)
+
+
+def test_nearly_all_frames_that_single_bits_spoil_are_told(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "clip.mp4", options={"preset": "veryfast", "bf": "2"})
+    data = whole.read_bytes()
+    truth = {index: digest for index, _, digest in account(whole).frames}
+    with av.open(str(whole)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size > 40]
+    spoilt = told = 0
+    for seed in range(12):
+        rng = random.Random(seed)
+        position, size = rng.choice(packets)
+        changed = bytearray(data)
+        changed[position + 20 + rng.randrange(size - 24)] ^= 1 << rng.randrange(8)
+        (tmp_path / "changed.mp4").write_bytes(changed)
+        found = account(tmp_path / "changed.mp4", keep_unproven=True)
+        digests = {index: digest for index, _, digest in found.frames}
+        suspect = {record.frame_index for record in found.records if record.health == "suspect"}
+        bad = {index for index in truth if digests.get(index) != truth[index]}
+        spoilt += len(bad)
+        told += len(bad & suspect)
+    assert spoilt > 20
+    assert told >= 0.9 * spoilt
 
 
 def test_damage_without_a_later_key_frame_is_lost_unless_asked_for(tmp_path: Path) -> None:

@@ -93,9 +93,7 @@ def test_repeated_time_stamps_are_moved_apart(tmp_path: Path) -> None:
         ("vp8", 9, False, b"\x01", False),  # a hidden reference picture
     ],
 )
-def test_packets_that_are_no_frame(
-    codec: str, size: int, discard: bool, first: bytes, expected: bool
-) -> None:
+def test_packets_that_are_no_frame(codec: str, size: int, discard: bool, first: bytes, expected: bool) -> None:
     class Packet(SimpleNamespace):
         def __bytes__(self) -> bytes:
             return first
@@ -103,9 +101,7 @@ def test_packets_that_are_no_frame(
     assert is_frame(Packet(size=size, is_discard=discard), codec) is expected
 
 
-def test_a_fault_of_ours_is_not_taken_for_a_bad_video(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_ours_is_not_taken_for_a_bad_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_clip(tmp_path / "clip.mp4", frames=3)
 
     def raising(error: Exception) -> None:
