@@ -67,9 +67,7 @@ def test_text_grows_with_the_frame() -> None:
     assert rows_of_tag(240, 320) < rows_of_tag(1080, 1920)
 
 
-@pytest.mark.parametrize(
-    "box", [[0, 0, 0.1, 0.1], [0, 0.97, 1, 1], [0.99, 0.99, 1, 1], [0.5, 0.5, 0.5001, 0.5001]]
-)
+@pytest.mark.parametrize("box", [[0, 0, 0.1, 0.1], [0, 0.97, 1, 1], [0.99, 0.99, 1, 1], [0.5, 0.5, 0.5001, 0.5001]])
 def test_labels_stay_within_the_frame(box: list[float]) -> None:
     shown = _draw(_ground(), box)
     drawn = np.argwhere((shown == class_colour(7)).all(axis=2))

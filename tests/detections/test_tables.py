@@ -128,9 +128,7 @@ def test_canonical_order_is_that_of_no_input_order() -> None:
     scores, classes = rng.integers(1, 5, 40) / np.float32(8), rng.integers(1, 4, 40)
     first, _ = usable_detections(DetectionsOfFrame(0, boxes, scores.astype(np.float32), classes))
     mixed = rng.permutation(40)
-    second, _ = usable_detections(
-        DetectionsOfFrame(0, boxes[mixed], scores[mixed].astype(np.float32), classes[mixed])
-    )
+    second, _ = usable_detections(DetectionsOfFrame(0, boxes[mixed], scores[mixed].astype(np.float32), classes[mixed]))
     assert np.array_equal(first.boxes, second.boxes)
     assert np.array_equal(first.classes, second.classes)
 

@@ -152,9 +152,7 @@ def yolo_export(detections: pa.Table, frames: pa.Table, labels: Mapping[int, str
             x, y = row["xmin"] + width / 2, row["ymin"] + height / 2
             box = f"{x:.6f} {y:.6f} {width:.6f} {height:.6f}"
             lines.append(f"{numbers[row['class_id']]} {box} {row['score']:.6f}\n")
-        yield ExportFile(
-            f"labels/{frame_name(stem, frame['frame_index'])}.txt", [line.encode() for line in lines]
-        )
+        yield ExportFile(f"labels/{frame_name(stem, frame['frame_index'])}.txt", [line.encode() for line in lines])
 
 
 EXPORTS: Mapping[str, Export] = {
@@ -191,9 +189,7 @@ def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _by_frame(
-    frames: pa.Table, detections: pa.Table
-) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+def _by_frame(frames: pa.Table, detections: pa.Table) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Each frame with its detections; both tables are ordered by frame."""
     rows = _rows(detections)
     row = next(rows, None)

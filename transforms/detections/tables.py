@@ -119,9 +119,7 @@ def usable_detections(found: DetectionsOfFrame, min_score: float = 0.0) -> tuple
     kept = np.flatnonzero(sound & wanted)
     ymin, xmin, ymax, xmax = boxes[kept].T
     order = kept[np.lexsort((xmax, ymax, xmin, ymin, found.classes[kept], -scores[kept]))]
-    usable = DetectionsOfFrame(
-        found.frame_index, boxes[order], scores[order], found.classes[order].astype(np.int32)
-    )
+    usable = DetectionsOfFrame(found.frame_index, boxes[order], scores[order], found.classes[order].astype(np.int32))
     return usable, int(np.count_nonzero(~finite | (wanted & ~sound)))
 
 
@@ -225,9 +223,7 @@ def facts_of(schema: pa.Schema) -> VideoFacts:
         raise ValueError(f"no {missing} in the table's metadata; it was not written by detect") from None
 
 
-def write_canonical(
-    file: str | PathLike[str] | BinaryIO, schema: pa.Schema, tables: Iterable[pa.Table]
-) -> int:
+def write_canonical(file: str | PathLike[str] | BinaryIO, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     """Writes tables, one after another, as one Parquet file; returns the number of rows.
 
     The bytes depend on the rows alone, not on how they are spread over the tables. At most one row group and

@@ -70,9 +70,7 @@ def ahead_within(items: Iterable[T], limit_seconds: float, *, depth: int = 4) ->
             try:
                 kind, value = ready.get(timeout=max(0.0, left))
             except queue.Empty:
-                raise TookTooLong(
-                    f"no more than {received} items came within {limit_seconds:g} s of waiting"
-                ) from None
+                raise TookTooLong(f"no more than {received} items came within {limit_seconds:g} s of waiting") from None
             left -= time.monotonic() - begun
             if kind == "end":
                 return
