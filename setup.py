@@ -23,6 +23,7 @@ setup(
         "transforms.ledger",
         "transforms.shards",
         "transforms.splits",
+        "transforms.verification",
         "transforms.videos",
     ],
     install_requires=[

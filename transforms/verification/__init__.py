@@ -1,0 +1,1 @@
+"""Verify: a dataset folder against its manifest, down to the byte."""
