@@ -410,7 +410,7 @@ def _units_and_rejections(values: flags.FlagValues, inputs: BuildInputs) -> tupl
         for file in inputs.files
         if not file.format
     ]
-    return read_units(inputs.files, inputs.source, values.voc_origin), rejections
+    return read_units(inputs.files, inputs.source, os.path.abspath(inputs.images_root), values.voc_origin), rejections
 
 
 def _write_settings(

@@ -12,6 +12,7 @@ from pipelines.version import VERSION
 
 COMMANDS = {
     "build": ("pipelines.build_tfrecords", "annotated images to a TFRecord dataset"),
+    "demo": ("pipelines.demo", "try it: a generated sample, built and verified"),
     "verify": ("pipelines.verify_tfrecords", "check every byte of a dataset"),
 }
 

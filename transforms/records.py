@@ -79,6 +79,8 @@ class AnnotatedImage:
     Attributes:
       file_name: as the annotation names it, with "/" between folders.
       image_id: the source's own id, or "".
+      folder: of the annotation file below the annotations' root, for formats that keep one file beside each image:
+        ``file_name`` may lie in the same folder below the images' root.
       width, height: as the annotation claims, in pixels; None where it does not say.
       objects: those whose fields could be read.
       problems: objects that were dropped since their fields could not be read, or that stay among ``objects`` with
@@ -97,6 +99,7 @@ class AnnotatedImage:
     repairs: tuple[str, ...] = ()
     source: str = ""
     annotation_file: str = ""
+    folder: str = ""
 
     @property
     def boxes_read(self) -> int:
@@ -140,8 +143,7 @@ class ReadContext:
 
     Attributes:
       source: name of the source, for the ledger.
-      annotation_file: path relative to the annotations' root, for the ledger; its folder is joined to bare image
-        names by formats that keep one file beside each image.
+      annotation_file: path relative to the annotations' root, with "/" between folders.
       voc_origin: 0 if VOC coordinates are edges, 1 if they are 1-based inclusive pixel indices.
     """
 

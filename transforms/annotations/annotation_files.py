@@ -43,6 +43,7 @@ class ReadUnit:
     """Annotation files that one worker reads one after the other."""
 
     source: str
+    images_root: str
     format: str
     files: tuple[tuple[str, str], ...]
     voc_origin: int
@@ -130,7 +131,7 @@ def _format_of(path: str, head: bytes) -> str:
     return claims[0] if claims else ""
 
 
-def read_units(files: Iterable[AnnotationFile], source: str, voc_origin: int) -> list[ReadUnit]:
+def read_units(files: Iterable[AnnotationFile], source: str, images_root: str, voc_origin: int) -> list[ReadUnit]:
     """Cuts the files of one source into units of work; files of no format are in none of them."""
     by_format: dict[str, list[tuple[str, str]]] = {}
     for file in files:
@@ -141,7 +142,7 @@ def read_units(files: Iterable[AnnotationFile], source: str, voc_origin: int) ->
             continue
         size = FORMATS[name].files_per_unit
         units += [
-            ReadUnit(source, name, tuple(paths[start : start + size]), voc_origin)
+            ReadUnit(source, images_root, name, tuple(paths[start : start + size]), voc_origin)
             for start in range(0, len(paths), size)
         ]
     return units

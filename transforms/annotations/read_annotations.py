@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from transforms.annotations.annotation_files import ReadUnit, format_of_unit
 from transforms.annotations.packs import encode_pack, pack_readings
+from transforms.images.image_store import ImageStore
 from transforms.records import AnnotatedImage, ReadContext, Reading, Rejection
 
+_ANNOTATION_FOLDERS = ("annotations", "annotation", "xmls", "xml", "labels")
 _images_read = Metrics.counter("boxmill", "images_read")
 
 
 def read_unit(unit: ReadUnit) -> Iterator[Reading]:
     """Reads the files of a unit."""
     annotation_format = format_of_unit(unit)
+    store = ImageStore(unit.images_root)
     for path, relative in unit.files:
         context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0)
         with open(path, "rb") as stream:
-            yield from annotation_format.read(stream, context)
+            for reading in annotation_format.read(stream, context):
+                yield _placed(reading, store) if isinstance(reading, AnnotatedImage) and reading.folder else reading
+
+
+def _placed(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
+    """The image under the name that it has below the images' root.
+
+    An annotation file in a subfolder names an image in the same subfolder – less folders that only say that
+    annotations are in them, so ``train/annotations/1.xml`` is about ``train/1.jpg`` – unless there is none.
+    """
+    folders = [folder for folder in image.folder.split("/") if folder.lower() not in _ANNOTATION_FOLDERS]
+    name = "/".join([*folders, image.file_name])
+    return replace(image, file_name=name) if folders and store.has(name) else image
 
 
 def read_packs(unit: ReadUnit) -> Iterator[bytes]:

@@ -36,7 +36,6 @@ MAX_FILE_BYTES = 16 << 20
 # Expat knows no multi-byte encodings but UTF-8 and UTF-16: the text is decoded before, and the claim removed.
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""")
-_ANNOTATION_FOLDERS = ("annotations", "annotation", "xmls", "xml", "labels")
 _ROOT = re.compile(rb"<annotation[\s>]")
 
 
@@ -63,6 +62,7 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
     size = root.find("size")
     yield AnnotatedImage(
         file_name=_file_name(root, context.annotation_file),
+        folder=posixpath.dirname(context.annotation_file),
         width=None if size is None else as_size(size.findtext("width")),
         height=None if size is None else as_size(size.findtext("height")),
         objects=tuple(objects),
@@ -94,18 +94,8 @@ def _parse(data: bytes) -> tuple[Element, str]:
 
 
 def _file_name(root: Element, annotation_file: str) -> str:
-    """The image's name relative to the images' root.
-
-    Files in subfolders name images in the same subfolders, less folders that only say that annotations are in them:
-    ``train/annotations/1.xml`` is about ``train/1.jpg``.
-    """
     name = (root.findtext("filename") or "").strip()
-    if not name:
-        name = posixpath.splitext(posixpath.basename(annotation_file))[0]
-    if "/" in name or "\\" in name:
-        return name
-    folders = posixpath.dirname(annotation_file).split("/")
-    return "/".join([folder for folder in folders if folder and folder.lower() not in _ANNOTATION_FOLDERS] + [name])
+    return name or posixpath.splitext(posixpath.basename(annotation_file))[0]
 
 
 def _object(element: Element, position: str, origin: int) -> ObjectAnnotation | BoxProblem:

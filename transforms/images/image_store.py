@@ -74,15 +74,21 @@ class ImageStore:
             found = self._find_equivalent(name)
             if found is not None and (data := self._read_exact(found)) is not None:
                 is_completed = not name.lower().endswith(IMAGE_SUFFIXES)
-                return StoredImage(
-                    _unicode_name(found), data, (Reason.NAME_COMPLETED,) if is_completed else ()
-                )
+                return StoredImage(_unicode_name(found), data, (Reason.NAME_COMPLETED,) if is_completed else ())
         if name_parts(file_name)[1] or not candidates:
             raise ImageRefused(
                 Reason.PATH_OUTSIDE_ROOT,
                 f"the name points outside the images folder {self.root} and no suffix is in it",
             )
         raise ImageRefused(Reason.IMAGE_MISSING, f"no such file in {self.root}")
+
+    def has(self, file_name: str) -> bool:
+        """Whether ``read`` would find a file for the name; nothing is opened."""
+        return any(
+            os.path.lexists(f"{self._real_root}/{name}") or self._find_equivalent(name) is not None
+            for name in candidate_names(file_name)
+            if "\0" not in name
+        )
 
     def _read_exact(self, name: str) -> bytes | None:
         path = f"{self._real_root}/{name}"
@@ -112,9 +118,7 @@ class ImageStore:
         if not stat.S_ISREG(status.st_mode):
             raise ImageRefused(Reason.NOT_A_FILE, "not a regular file")
         if status.st_size > self.max_bytes:
-            raise ImageRefused(
-                Reason.IMAGE_TOO_LARGE, f"{status.st_size} bytes, the limit is {self.max_bytes}"
-            )
+            raise ImageRefused(Reason.IMAGE_TOO_LARGE, f"{status.st_size} bytes, the limit is {self.max_bytes}")
         data = os.read(descriptor, status.st_size + 1)
         if len(data) == status.st_size:
             return data
@@ -142,9 +146,7 @@ class ImageStore:
         """The name that is on disk for one that is not, if they differ in Unicode form or extension only."""
         folder, _, base = name.rpartition("/")
         listing = self._listing(folder)
-        wanted = (
-            [base] if base.lower().endswith(IMAGE_SUFFIXES) else [base + suffix for suffix in IMAGE_SUFFIXES]
-        )
+        wanted = [base] if base.lower().endswith(IMAGE_SUFFIXES) else [base + suffix for suffix in IMAGE_SUFFIXES]
         for form in wanted:
             if (found := listing.get(unicodedata.normalize("NFC", form))) is not None:
                 return f"{folder}/{found}" if folder else found

@@ -78,12 +78,14 @@ def write_rejected(rejections: Sequence[Rejection], folder: str, fingerprint: st
         rejections, key=lambda item: (item.source, item.annotation_file, item.file_name, item.detail)
     ):
         row, boxes = rejected_rows(rejection)
-        image_rows.append(row)
         box_rows += boxes
         if rejection.is_image:
+            image_rows.append(row)
             account(result.counts, row, rejection_hash(rejection), rejection.problems)
-        else:
+        elif boxes:  # of no image: their own rows say all
             account_boxes(result.counts, 0, rejection.problems)
+        else:  # a whole annotation file
+            image_rows.append(row)
             result.counts.reasons.update(row.reasons)
     write_ledger_files(folder, result, 0, image_rows, box_rows)
     return result

@@ -1,0 +1,55 @@
+# Everything sets itself up: a bare Python 3.11 with venv is enough.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+GARDEN := .venv-garden
+WORKERS ?= 2
+
+.PHONY: demo test test-all check lint types format benchmark benchmark-peers clean
+
+$(READY): requirements.txt setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(READY)
+
+## demo: build a small dataset from generated pictures, verify it, and say where it is
+demo: $(READY)
+	$(BIN)/python -m pipelines.demo demo
+
+## test: lint, types and all tests but the slow ones
+test: $(READY) check
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not benchmark"
+
+## test-all: the slow tests too (sweeps of minutes)
+test-all: $(READY) check
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not benchmark"
+
+check: lint types
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(GARDEN)/.ready:
+	$(PYTHON) -m venv $(GARDEN)
+	$(GARDEN)/bin/python -m pip install --quiet --disable-pip-version-check "tf-models-official==2.20.0" "setuptools<80"
+	touch $(GARDEN)/.ready
+
+## garden: Model Garden in an environment of its own, for its reader's test and for the benchmark
+garden: $(GARDEN)/.ready
+
+## benchmark: boxmill build beside its peers; wants an idle machine and takes some minutes
+benchmark: $(READY)
+	$(BIN)/python -m benchmarks.build
+
+clean:
+	rm -rf $(VENV) $(GARDEN) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
