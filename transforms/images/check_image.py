@@ -11,9 +11,11 @@ import warnings
 from dataclasses import dataclass
 from typing import Literal
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from transforms.images.image_store import ImageRefused
+from transforms.images.jpeg_structure import broken_jpeg, missing_jpeg_end
+from transforms.images.png_structure import broken_png, has_exif_chunk, missing_png_end
 from transforms.ledger.reasons import Reason
 
 ExifPolicy = Literal["transpose", "ignore", "reject"]
@@ -22,8 +24,9 @@ CheckDepth = Literal["full", "header"]
 # An allow-list: some of Pillow's other plugins run programs (EPS) or read what no reader can.
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 _KEPT = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
+# What Pillow lets pass and the readers do not, by the header check and by the full one.
+_INSPECTIONS = {"jpeg": (missing_jpeg_end, broken_jpeg), "png": (missing_png_end, broken_png)}
 _ORIENTATION_TAG = 0x0112
-_PNG_END = b"IEND\xaeB`\x82"
 _JPEG_QUALITY = 95
 
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our own limit is below Pillow's
@@ -74,42 +77,40 @@ def check_image(data: bytes, policy: ImagePolicy) -> CheckedImage:
         raise ImageRefused(Reason.IMAGE_EMPTY, "the file has no bytes")
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    except Image.UnidentifiedImageError:
-        raise ImageRefused(
-            Reason.FORMAT_UNSUPPORTED, f"no known image format, it begins {data[:16]!r}"
-        ) from None
+    except UnidentifiedImageError:
+        raise ImageRefused(Reason.FORMAT_UNSUPPORTED, f"no known image format, it begins {data[:16]!r}") from None
     except Image.DecompressionBombError as error:
         raise ImageRefused(Reason.IMAGE_TOO_LARGE, str(error)) from None
     except Exception as error:  # decoders meet damaged files with every kind of exception
         raise ImageRefused(Reason.IMAGE_UNREADABLE, f"{type(error).__name__}: {error}") from None
     width, height = image.size
     if width * height > policy.max_pixels:
-        raise ImageRefused(
-            Reason.IMAGE_TOO_LARGE, f"{width}x{height} pixels, the limit is {policy.max_pixels}"
-        )
-    orientation = _orientation(image) if policy.exif != "ignore" else 1
+        raise ImageRefused(Reason.IMAGE_TOO_LARGE, f"{width}x{height} pixels, the limit is {policy.max_pixels}")
+    orientation = _orientation(image, data) if policy.exif != "ignore" else 1
     if orientation != 1 and policy.exif == "reject":
         raise ImageRefused(Reason.EXIF_ROTATED, f"the EXIF orientation is {orientation}")
     kept_format = _KEPT.get(image.format or "")
     needs_conversion = kept_format is None or image.mode == "CMYK"
+    if kept_format is not None:
+        quick, thorough = _INSPECTIONS[kept_format]
+        if fault := (thorough if policy.depth == "full" else quick)(data):
+            raise ImageRefused(Reason.IMAGE_UNREADABLE, fault)
     try:
         if orientation != 1 or needs_conversion:
             return _rewrite(image, orientation, needs_conversion)
-        if policy.depth == "full":
+        if policy.depth == "full" and kept_format == "jpeg":  # a PNG's inspection has inflated its pixels
             image.load()
     except ImageRefused:
         raise
     except Exception as error:
         raise ImageRefused(Reason.IMAGE_UNREADABLE, f"{type(error).__name__}: {error}") from None
     assert kept_format is not None
-    if kept_format == "png" and _PNG_END not in data[-(1 << 16) :]:
-        raise ImageRefused(Reason.IMAGE_UNREADABLE, "the PNG has no end chunk, it was cut")
     return CheckedImage(data, kept_format, width, height)
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, data: bytes) -> int:
     """The EXIF orientation, 1 to 8; anything else counts as upright."""
-    if "exif" not in image.info and image.format not in ("TIFF", "PNG", "WEBP", "MPO"):
+    if "exif" not in image.info and not _may_hold_late_exif(image, data):
         return 1
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
@@ -118,12 +119,17 @@ def _orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
+def _may_hold_late_exif(image: Image.Image, data: bytes) -> bool:
+    """Whether asking Pillow for EXIF can find any: for a PNG it would decode all pixels to look behind them."""
+    if image.format == "PNG":
+        return has_exif_chunk(data) or "Raw profile type exif" in image.info
+    return image.format in ("TIFF", "WEBP", "MPO")
+
+
 def _rewrite(image: Image.Image, orientation: int, to_png: bool) -> CheckedImage:
     """Turns the pixels upright and encodes them anew: a JPEG that only turns stays one, all else becomes PNG."""
     if image.mode in ("I", "F"):
-        raise ImageRefused(
-            Reason.FORMAT_UNSUPPORTED, f"pixels of mode {image.mode} (32 bits) do not fit a PNG"
-        )
+        raise ImageRefused(Reason.FORMAT_UNSUPPORTED, f"pixels of mode {image.mode} (32 bits) do not fit a PNG")
     repairs = [Reason.FORMAT_CONVERTED] if to_png else []
     upright: Image.Image = image
     if orientation != 1:
