@@ -128,12 +128,12 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _with_named_dataset(argv: Sequence[str]) -> list[str]:
-    """Arguments in which a folder that stands first or last, by itself, is the value of ``--dataset``."""
+    """Arguments in which a folder that stands by itself, and is no value of a flag before it, has its flag's name."""
     argv = list(argv)
-    if argv and not argv[0].startswith("-"):
-        position = 0
-    elif len(argv) > 1 and not argv[-1].startswith("-") and (not argv[-2].startswith("-") or "=" in argv[-2]):
-        position = len(argv) - 1
+    for position, argument in enumerate(argv):
+        before = argv[position - 1] if position else ""
+        if not argument.startswith("-") and (not before.startswith("-") or "=" in before):
+            break
     else:
         return argv
     folder = argv.pop(position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -135,7 +135,7 @@ def _check_files(folder: str, key: ShardKey, shards: int, fingerprint: str) -> L
     try:
         problems = _box_problems(folder, boxes, counts)
         file = images
-        _count_images(folder, images, counts, problems, check, adds_up=key != REJECTED)
+        check.findings += _count_images(folder, images, counts, problems)
         check.result = read_result(folder, key, shards)
     except _UNREADABLE as error:
         return LedgerCheck(findings=[_unreadable(file, error)])
@@ -160,36 +160,31 @@ def _box_problems(folder: str, file: str, counts: Counts) -> Mapping[_ImageName,
 
 
 def _count_images(
-    folder: str,
-    file: str,
-    counts: Counts,
-    problems: Mapping[_ImageName, _BoxProblems],
-    check: LedgerCheck,
-    adds_up: bool,
-) -> None:
-    """Counts the image rows; ``adds_up`` says that no two rows have one name, so that each must add up by itself."""
-    named: set[_ImageName] = set()
-    for number, row in enumerate(_rows(folder, file)):
+    folder: str, file: str, counts: Counts, problems: Mapping[_ImageName, _BoxProblems]
+) -> Iterator[Finding]:
+    """Counts the image rows and compares the boxes of each image with its rows in the box ledger."""
+    unexplained: Counter[_ImageName] = Counter()
+    for row in _rows(folder, file):
         counts.reasons.update(row["reasons"])
         counts.images_written += row["status"] in ("written", "repaired")
         counts.images_repaired += row["status"] == "repaired"
         counts.images_rejected += row["status"] == "rejected"
         counts.boxes_written += row["boxes_written"]
-        counts.boxes_read += row["boxes_read"]
-        name = _image_name(row)
-        dropped = len(problems[name].dropped) if name in problems else 0
-        if adds_up and row["boxes_read"] != row["boxes_written"] + dropped:
-            detail = (
-                f"{row['boxes_read']} boxes were read, {row['boxes_written']} written and {dropped} dropped: "
-                "that does not add up"
-            )
-            check.findings.append(Finding(Code.LEDGER_ROW, file, f"row {number}", detail))
-        if name in problems:
-            named.add(name)
+        unexplained[_image_name(row)] += row["boxes_read"] - row["boxes_written"]
     counts.images_read = counts.images_written + counts.images_rejected
-    if lost := sorted(set(problems) - named):
-        detail = f"the box ledger names an image {lost[0][2]!r} of {lost[0][1]!r} that has no row"
-        check.findings.append(Finding(Code.LEDGER_ROW, file, "", detail))
+    counts.boxes_read = counts.boxes_written + counts.boxes_dropped
+    for name in {**unexplained, **problems}:
+        dropped = len(problems[name].dropped) if name in problems else 0
+        # Boxes of no image have rows in the box ledger alone, and no name.
+        if unexplained[name] != dropped and name[2]:
+            detail = (
+                f"image {name[2]!r} of {name[1]!r} has {unexplained[name]} boxes that were read and not written, yet "
+                f"{dropped} dropped in the box ledger"
+            )
+            yield Finding(Code.LEDGER_ROW, file, "", detail)
+        elif name in problems and name not in unexplained and name[2]:
+            detail = f"the box ledger names an image {name[2]!r} of {name[1]!r} that has no row"
+            yield Finding(Code.LEDGER_ROW, file, "", detail)
 
 
 def _row_problem(row: Mapping[str, Any], shard: StatedShard, index: int, records: Sequence[RecordTrace] | None) -> str:
