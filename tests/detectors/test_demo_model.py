@@ -42,9 +42,7 @@ def edges(box: Any) -> list[float]:
 
 @pytest.mark.parametrize("background", [128, 200, 255])
 @pytest.mark.parametrize(("colour", "class_id"), [("red", 1), ("green", 2), ("blue", 3)])
-def test_a_rectangle_is_found_to_the_pixel(
-    detector: Detector, colour: str, class_id: int, background: int
-) -> None:
+def test_a_rectangle_is_found_to_the_pixel(detector: Detector, colour: str, class_id: int, background: int) -> None:
     frame = picture((colour, "rectangle", (30, 20, 90, 70)), background=background)
     [found] = detector.detect(frame[np.newaxis])
     assert found.classes.tolist() == [class_id]

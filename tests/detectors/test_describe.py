@@ -28,8 +28,7 @@ def test_a_saved_model(shapes: Path) -> None:
         "             detection_classes: float32 [?,3]",
         "             num_detections: float32 [?]",
         "Not used     none",
-        "Classes      ids from 1 in the model; 3 names for ids 1 to 3 from label_map.pbtxt: 1 red, 2 green,"
-        " 3",
+        "Classes      ids from 1 in the model; 3 names for ids 1 to 3 from label_map.pbtxt: 1 red, 2 green, 3",
         "             blue",
         f"Ops          {sum(info.ops.values())} nodes of {len(info.ops)} kinds; all of them only compute",
     ]

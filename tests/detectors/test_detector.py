@@ -91,11 +91,16 @@ def test_memory_running_out_halves_the_batch_for_good() -> None:
     assert "batch of 4 frames: 2 are run" in detector.warnings[2]
 
 
+def test_a_thread_that_runs_out_later_does_not_raise_the_batch_again() -> None:
+    detector = Detector(INFO, FakeModel(), batch_size=8)
+    detector.lower_batch_size(2, "first")
+    detector.lower_batch_size(4, "second")
+    assert (detector.batch_size, detector.warnings) == (2, ("first",))
+
+
 @pytest.mark.parametrize("static", [None, 4])
 def test_no_memory_for_the_smallest_batch_is_an_error(static: int | None) -> None:
-    detector = Detector(
-        replace(INFO, static_batch=static), FakeModel(most=0), batch_size=1 if static is None else 4
-    )
+    detector = Detector(replace(INFO, static_batch=static), FakeModel(most=0), batch_size=1 if static is None else 4)
     with pytest.raises(BatchTooLarge):
         detector.detect(numbered(2))
 
@@ -116,9 +121,7 @@ def test_unknown_classes_are_counted() -> None:
 def test_threads_share_a_detector() -> None:
     detector = Detector(INFO, FakeModel(most=2), batch_size=8)
     results: list[list[list[int]]] = []
-    threads = [
-        threading.Thread(target=lambda: results.append(found(detector, numbered(20)))) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: results.append(found(detector, numbered(20)))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -18,11 +18,7 @@ def test_saved_model_reads_as_tensorflow_reads_it(saved_model: Path) -> None:
     assert ours.meta_info_def.tensorflow_version == theirs.meta_info_def.tensorflow_version == tf.__version__
     for name in ("filename_tensor_name", "save_tensor_name", "restore_op_name"):
         assert getattr(ours.saver_def, name) == getattr(theirs.saver_def, name) != ""
-    assert (
-        set(ours.object_graph_def.concrete_functions)
-        == set(theirs.object_graph_def.concrete_functions)
-        != set()
-    )
+    assert set(ours.object_graph_def.concrete_functions) == set(theirs.object_graph_def.concrete_functions) != set()
     assert set(ours.collection_def) == set(theirs.collection_def)
     assert set(ours.signature_def) == set(theirs.signature_def)
     our_signature, their_signature = (one.signature_def["serving_default"] for one in (ours, theirs))
@@ -42,9 +38,9 @@ def test_saved_model_reads_as_tensorflow_reads_it(saved_model: Path) -> None:
         assert [(node.name, node.op, list(node.input)) for node in our_functions[name]] == [
             (node.name, node.op, list(node.input)) for node in nodes
         ]
-        assert [
-            {key: value.func.name for key, value in node.attr.items()} for node in our_functions[name]
-        ] == [{key: value.func.name for key, value in node.attr.items()} for node in nodes]
+        assert [{key: value.func.name for key, value in node.attr.items()} for node in our_functions[name]] == [
+            {key: value.func.name for key, value in node.attr.items()} for node in nodes
+        ]
 
 
 def test_graph_reads_as_tensorflow_reads_it(frozen: Path) -> None:
@@ -62,9 +58,7 @@ def test_neither_reads_as_the_other(saved_model: Path, frozen: Path) -> None:
         graph_messages.read_graph((saved_model / "saved_model.pb").read_bytes())
 
 
-DATA_TYPES = {
-    number: tf.dtypes.as_dtype(number).name for number in (1, 2, 3, 4, 5, 6, 7, 9, 10, 14, 17, 19, 20)
-}
+DATA_TYPES = {number: tf.dtypes.as_dtype(number).name for number in (1, 2, 3, 4, 5, 6, 7, 9, 10, 14, 17, 19, 20)}
 
 
 @pytest.mark.parametrize(("number", "name"), DATA_TYPES.items(), ids=DATA_TYPES.values())

@@ -10,16 +10,12 @@ PACKAGE = Path(transforms.detectors.__file__).parent
 
 
 def run(code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=PACKAGE.parents[1], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parents[1], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 def test_modules_import_neither_tensorflow_nor_beam() -> None:
-    modules = [
-        f"transforms.detectors.{file.stem}" for file in PACKAGE.glob("*.py") if file.stem != "__init__"
-    ]
+    modules = [f"transforms.detectors.{file.stem}" for file in PACKAGE.glob("*.py") if file.stem != "__init__"]
     assert len(modules) > 10
     imports = "\n".join(f"import {module}" for module in modules)
     run(f"import sys\n{imports}\nassert not {{'tensorflow', 'apache_beam'}} & set(sys.modules)")

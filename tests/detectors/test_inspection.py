@@ -33,9 +33,7 @@ def test_saved_model(saved_model: Path) -> None:
     assert info.ops["VarHandleOp"] == 1
     assert (info.distrusted_ops, info.warnings) == ((), ())
     assert info.size_bytes == sum(
-        file.stat().st_size
-        for file in saved_model.rglob("*")
-        if file.is_file() and file.name != "fingerprint.pb"
+        file.stat().st_size for file in saved_model.rglob("*") if file.is_file() and file.name != "fingerprint.pb"
     )
 
 
@@ -97,6 +95,15 @@ def test_long_lists_of_ops_are_cut(frozen: Path) -> None:
     path.write_bytes(graph_def.SerializeToString())
     with pytest.raises(ModelRefused, match=r"Odd5 in the graph and 3 more\. "):
         refuse_distrusted(inspect_model(path))
+
+
+def test_unreadable_files_are_refused(frozen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", deny)
+    with pytest.raises(ModelRefused, match=r"cannot be read: Permission denied\. Check"):
+        inspect_model(frozen)
 
 
 @pytest.mark.parametrize("kind", ["saved_model", "frozen", "tflite"])

@@ -131,7 +131,5 @@ def test_find(tmp_path: Path, files: tuple[str, ...], model: str, found: str | N
 
 def test_two_label_files_are_not_guessed_between(tmp_path: Path) -> None:
     _write(tmp_path, "a.tflite", "coco_labels.txt", "my_labels.txt")
-    with pytest.raises(
-        LabelMapRefused, match=r"coco_labels\.txt, my_labels\.txt; say which with --label_map"
-    ):
+    with pytest.raises(LabelMapRefused, match=r"coco_labels\.txt, my_labels\.txt; say which with --label_map"):
         find_label_map(tmp_path / "a.tflite")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,17 @@ def test_real_memory_errors_halve_the_batch(tmp_path: Path) -> None:
     assert len(detector.warnings) == 2
 
 
+@pytest.mark.parametrize("kind", ["frozen", "saved_model", "tflite"])
+def test_threads_share_a_loaded_model(kind: str, request: pytest.FixtureRequest) -> None:
+    detector = load_detector(request.getfixturevalue(kind), batch_size=3)
+    frames = tiny_models.frames(40)
+    with ThreadPoolExecutor(8) as pool:
+        parts = [frames[first:] for first in range(0, 40, 2)]
+        for part, found in zip(parts, pool.map(detector.detect, parts), strict=True):
+            means = [detection.boxes[1, 2] for detection in found]
+            np.testing.assert_allclose(means, part.mean(axis=(1, 2, 3)) / 255, atol=2e-3)
+
+
 def test_labels_beside_the_model_are_taken(shapes: Path) -> None:
     detector = load_detector(shapes)
     assert detector.labels.names == {1: "red", 2: "green", 3: "blue"}
@@ -256,13 +268,9 @@ class FakeDevice:
     name = "/physical_device:GPU:0"
 
 
-def test_memory_growth_is_set_before_the_model_is_loaded(
-    frozen: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_growth_is_set_before_the_model_is_loaded(frozen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    monkeypatch.setattr(
-        tf.config, "list_physical_devices", lambda kind: [FakeDevice()] if kind == "GPU" else []
-    )
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [FakeDevice()] if kind == "GPU" else [])
     monkeypatch.setattr(
         tf.config.experimental,
         "set_memory_growth",

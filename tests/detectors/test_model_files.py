@@ -39,9 +39,7 @@ CHANGES = {
     "a byte of the graph": lambda folder: _flip(folder / "saved_model.pb"),
     "a byte of the variables": lambda folder: _flip(folder / "variables" / "variables.data-00000-of-00001"),
     "an asset": lambda folder: (folder / "assets" / "vocabulary.txt").write_text("a"),
-    "a name": lambda folder: (folder / "variables" / "variables.index").rename(
-        folder / "variables" / "other"
-    ),
+    "a name": lambda folder: (folder / "variables" / "variables.index").rename(folder / "variables" / "other"),
 }
 
 

@@ -67,9 +67,7 @@ INPUTS: dict[str, tuple[str, Any, list[int | None], Callable[[Any], Any]]] = {
 }
 
 
-def graph_v1(
-    feed: str = "image", *, batch: int | None = None, variables: bool = False
-) -> tuple[tf.Graph, Any, dict]:
+def graph_v1(feed: str = "image", *, batch: int | None = None, variables: bool = False) -> tuple[tf.Graph, Any, dict]:
     """A TF1 graph with the Object Detection API's tensor names, its input and its outputs."""
     name, dtype, shape, to_images = INPUTS[feed]
     with tf.Graph().as_default() as graph:

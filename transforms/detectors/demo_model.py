@@ -31,17 +31,13 @@ def write_shapes_detector(folder: str | os.PathLike[str], *, static_batch: int |
             super().__init__()
             self.margin = tf.Variable(_MARGIN, trainable=False, name="margin")
 
-        @tf.function(
-            input_signature=[tf.TensorSpec([static_batch, None, None, 3], tf.uint8, name="input_tensor")]
-        )
+        @tf.function(input_signature=[tf.TensorSpec([static_batch, None, None, 3], tf.uint8, name="input_tensor")])
         def __call__(self, input_tensor: Any) -> dict[str, Any]:
             return _find_shapes(input_tensor, self.margin)
 
     target = Path(folder)
     detector = ShapesDetector()
-    tf.saved_model.save(
-        detector, str(target / "saved_model"), signatures={"serving_default": detector.__call__}
-    )
+    tf.saved_model.save(detector, str(target / "saved_model"), signatures={"serving_default": detector.__call__})
     items = (f'item {{\n  id: {class_id}\n  name: "{name}"\n}}\n' for class_id, name in SHAPE_CLASSES.items())
     (target / "label_map.pbtxt").write_text("".join(items), encoding="utf-8")
     return target

@@ -75,9 +75,7 @@ def _batch(info: ModelInfo) -> str:
 
 
 def _classes(info: ModelInfo, labels: LabelMap) -> str:
-    base = f"ids from {info.first_class} in the model" + (
-        ", reported from 1" if info.first_class == 0 else ""
-    )
+    base = f"ids from {info.first_class} in the model" + (", reported from 1" if info.first_class == 0 else "")
     if not labels.names:
         return f"{base}; no label map found: they will be called class_1, class_2, …"
     ids = sorted(labels.names)
@@ -91,7 +89,5 @@ def _ops(info: ModelInfo) -> list[str]:
     if not info.distrusted_ops:
         return [f"{total}; all of them only compute"]
     shown = info.distrusted_ops[:_OPS_SHOWN]
-    more = (
-        [f"and {len(info.distrusted_ops) - len(shown)} more"] if len(info.distrusted_ops) > len(shown) else []
-    )
+    more = [f"and {len(info.distrusted_ops) - len(shown)} more"] if len(info.distrusted_ops) > len(shown) else []
     return [f"{total}; refused without --trust_model for these:", *shown, *more]

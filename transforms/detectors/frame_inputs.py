@@ -22,9 +22,7 @@ def check_frames(frames: Frames) -> Frames:
       ValueError: any other type or shape, or a frame without pixels.
     """
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape[1:]:
-        raise ValueError(
-            f"Frames are {frames.dtype} {list(frames.shape)}, not uint8 [batch,height,width,3] in RGB."
-        )
+        raise ValueError(f"Frames are {frames.dtype} {list(frames.shape)}, not uint8 [batch,height,width,3] in RGB.")
     return frames
 
 

@@ -105,9 +105,7 @@ def _inspect_frozen_graph(files: ModelFiles, graph: Any) -> ModelInfo:
     nodes = {node.name: node for node in graph.node}
     inputs = {node.name: _placeholder(node) for node in graph.node if node.op == "Placeholder"}
     known = {name: inputs[name] for name in _FROZEN_INPUTS if name in inputs}
-    found = {
-        name: TensorInfo(f"{name}:0", "float32", None) for name in nodes if name.startswith("detection_")
-    }
+    found = {name: TensorInfo(f"{name}:0", "float32", None) for name in nodes if name.startswith("detection_")}
     if "num_detections" in nodes:
         found["num_detections"] = TensorInfo("num_detections:0", "float32", None)
     used = _detection_outputs(files.file, inputs, found)
@@ -141,8 +139,7 @@ def _serving_graph(folder: Path, saved_model: Any) -> Any:
             return meta_graph
     tags = [" + ".join(graph.meta_info_def.tags) or "no tag" for graph in saved_model.meta_graphs]
     raise ModelRefused(
-        f"Model {folder}: no graph tagged {_SERVING_TAG!r} alone; there is {', '.join(tags)}. Export it for"
-        " serving."
+        f"Model {folder}: no graph tagged {_SERVING_TAG!r} alone; there is {', '.join(tags)}. Export it for serving."
     )
 
 
@@ -192,8 +189,7 @@ def _detection_outputs(
     boxes = outputs[BOXES]
     if boxes.shape is not None and (len(boxes.shape) != 3 or boxes.shape[2] not in (4, None)):
         raise ModelRefused(
-            f"Model {place}: {BOXES} is {boxes}, not [batch,rows,4]. Found:"
-            f" {signature_text(inputs, outputs)}."
+            f"Model {place}: {BOXES} is {boxes}, not [batch,rows,4]. Found: {signature_text(inputs, outputs)}."
         )
     return {name: outputs[name] for name in (*NEEDED_OUTPUTS, *OPTIONAL_OUTPUTS) if name in outputs}
 
@@ -212,9 +208,7 @@ def _choose_input(
         return _Input(_string_feed(place, tensor, ops, found), key, tensor)
     channels_first = tensor.shape is not None and len(tensor.shape) == 4 and tensor.shape[1] == 3
     if tensor.shape is not None and (
-        len(tensor.shape) != 4
-        or tensor.shape[3] not in (3, None)
-        or (channels_first and tensor.shape[3] is None)
+        len(tensor.shape) != 4 or tensor.shape[3] not in (3, None) or (channels_first and tensor.shape[3] is None)
     ):
         hint = " It is channels-first (NCHW)." if channels_first else ""
         raise ModelRefused(
@@ -225,9 +219,7 @@ def _choose_input(
         return _Input("image", key, tensor)
     if tensor.dtype == "float32" and key == _FLOAT_INPUT_KEY:
         # The exporter's input type float_image_tensor: raw pixels as floats, normalised inside the graph.
-        warning = (
-            f"Input {key} is float32: it is fed raw pixels, 0 to 255, as float_image_tensor exports want."
-        )
+        warning = f"Input {key} is float32: it is fed raw pixels, 0 to 255, as float_image_tensor exports want."
         return _Input("image", key, tensor, (warning,))
     raise ModelRefused(
         f"Model {place}: input {key} is {tensor}; which range of pixels it wants cannot be told. {found}"
@@ -271,8 +263,7 @@ def _check_variables(folder: Path, ops: Mapping[str, int]) -> None:
     variables = folder / "variables"
     if not (variables / "variables.index").is_file():
         raise ModelRefused(
-            f"Model {folder}: the graph has {count} variables, but variables/variables.index is missing."
-            f" {advice}"
+            f"Model {folder}: the graph has {count} variables, but variables/variables.index is missing. {advice}"
         )
     shards = [match for file in variables.iterdir() if (match := _SHARD.fullmatch(file.name))]
     total = max((int(match[2]) for match in shards), default=1)
@@ -284,9 +275,7 @@ def _check_variables(folder: Path, ops: Mapping[str, int]) -> None:
 
 def _tensors(infos: Mapping[str, Any]) -> dict[str, TensorInfo]:
     return {
-        key: TensorInfo(
-            info.name, graph_messages.data_type(info.dtype), graph_messages.dimensions(info.tensor_shape)
-        )
+        key: TensorInfo(info.name, graph_messages.data_type(info.dtype), graph_messages.dimensions(info.tensor_shape))
         for key, info in infos.items()
     }
 

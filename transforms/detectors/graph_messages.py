@@ -132,9 +132,7 @@ def _message_class(name: str) -> Any:
 
 @cache
 def _pool() -> Any:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="boxmill/graph_messages.proto", package=_PACKAGE, syntax="proto3"
-    )
+    file = descriptor_pb2.FileDescriptorProto(name="boxmill/graph_messages.proto", package=_PACKAGE, syntax="proto3")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
         for field in fields:
@@ -146,9 +144,7 @@ def _pool() -> Any:
 
 def _add_field(message: Any, name: str, number: str, kind: str) -> None:
     field = message.field.add(name=name, number=int(number))
-    field.label = (
-        field.LABEL_REPEATED if kind.endswith("*") or kind.startswith("map ") else field.LABEL_OPTIONAL
-    )
+    field.label = field.LABEL_REPEATED if kind.endswith("*") or kind.startswith("map ") else field.LABEL_OPTIONAL
     if kind.startswith("map "):
         entry_name = "".join(part.capitalize() for part in name.split("_")) + "Entry"
         entry = message.nested_type.add(name=entry_name)

@@ -22,8 +22,11 @@ def inspect_model(path: str | os.PathLike[str]) -> ModelInfo:
     Raises:
       ModelRefused: no model, a broken one, or no detector.
     """
-    files = find_model(path)
-    return inspect_tflite(files) if files.form == "tflite" else inspect_protobuf(files)
+    try:
+        files = find_model(path)
+        return inspect_tflite(files) if files.form == "tflite" else inspect_protobuf(files)
+    except OSError as error:
+        raise ModelRefused(f"Model {path}: it cannot be read: {error.strerror}. Check its permissions.") from error
 
 
 def refuse_distrusted(info: ModelInfo, *, trust_model: bool = False) -> None:

@@ -80,9 +80,7 @@ def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
     except OSError as error:
         raise LabelMapRefused(f"Label map {file}: cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise LabelMapRefused(
-            f"Label map {file}: not UTF-8 at byte {error.start}; save it as UTF-8."
-        ) from error
+        raise LabelMapRefused(f"Label map {file}: not UTF-8 at byte {error.start}; save it as UTF-8.") from error
     return parse_label_map(text, file.suffix, source=str(file))
 
 
@@ -114,9 +112,7 @@ def find_label_map(model: str | os.PathLike[str]) -> Path | None:
     place = Path(os.path.abspath(model))
     folder = place if place.is_dir() else place.parent
     for near in (folder, folder.parent):
-        named = [
-            file for file in sorted(near.iterdir()) if _LABEL_FILE.fullmatch(file.stem) and file.is_file()
-        ]
+        named = [file for file in sorted(near.iterdir()) if _LABEL_FILE.fullmatch(file.stem) and file.is_file()]
         for suffix in _SUFFIXES:
             files = [file for file in named if file.suffix.lower() == suffix]
             if len(files) > 1:

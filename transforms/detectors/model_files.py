@@ -15,9 +15,7 @@ from transforms.detectors.refusal import ModelRefused
 SAVED_MODEL_FILE = "saved_model.pb"
 FROZEN_GRAPH_FILE = "frozen_inference_graph.pb"
 
-_TFLITE_IDENTIFIER = (
-    b"TFL3"  # At byte 4 of the file: https://www.tensorflow.org/lite schema, file_identifier.
-)
+_TFLITE_IDENTIFIER = b"TFL3"  # At byte 4 of the file: https://www.tensorflow.org/lite schema, file_identifier.
 _TFLITE_SUFFIXES = (".tflite", ".lite")
 _KERAS_ADVICE = (
     "Keras files hold code to be run as well as weights, and no detection signature: export the model as a"
@@ -83,9 +81,7 @@ def _in_folder(folder: Path) -> ModelFiles:
     if (folder / FROZEN_GRAPH_FILE).is_file():
         return _in_file(folder / FROZEN_GRAPH_FILE)
     graphs = sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in (".pb", *_TFLITE_SUFFIXES) and file.is_file()
+        file for file in folder.iterdir() if file.suffix.lower() in (".pb", *_TFLITE_SUFFIXES) and file.is_file()
     )
     if len(graphs) == 1:
         return _in_file(graphs[0])

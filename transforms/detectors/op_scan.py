@@ -14,9 +14,7 @@ from typing import Any
 
 from transforms.detectors.allowed_ops import ALLOWED_OPS
 
-_SAVING_OPS = frozenset(
-    {"Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints", "ShardedFilename", "ShardedFilespec"}
-)
+_SAVING_OPS = frozenset({"Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints", "ShardedFilename", "ShardedFilespec"})
 _RESTORING_OPS = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 
 
@@ -45,11 +43,7 @@ def distrusted_ops(graph: Any) -> tuple[str, ...]:
 def distrusted_ops_of_saved_model(meta_graph: Any) -> tuple[str, ...]:
     """As ``distrusted_ops``, with the ops that only the saver of a MetaGraphDef can reach excused."""
     graph, saver = meta_graph.graph_def, meta_graph.saver_def
-    outputs = [
-        output.name
-        for signature in meta_graph.signature_def.values()
-        for output in signature.outputs.values()
-    ]
+    outputs = [output.name for signature in meta_graph.signature_def.values() for output in signature.outputs.values()]
     collections = [name for one in meta_graph.collection_def.values() for name in one.node_list.value]
     return _distrusted(
         graph,
@@ -69,11 +63,7 @@ def _distrusted(graph: Any, *, saving: _Reach, restoring: _Reach, used: _Reach) 
             if node.op in _RESTORING_OPS and restoring.holds(node, function):
                 continue
             # Loading runs the restoring side, so that what can be reached from there must not write.
-            if (
-                node.op in _SAVING_OPS
-                and saving.holds(node, function)
-                and not restoring.holds(node, function)
-            ):
+            if node.op in _SAVING_OPS and saving.holds(node, function) and not restoring.holds(node, function):
                 continue
         found.add(f"{node.op} in {f'function {function}' if function else 'the graph'}")
     return tuple(sorted(found))

@@ -63,11 +63,27 @@ def _load_frozen_graph(info: ModelInfo) -> Callable[[Any], Mapping[str, Any]]:
     # Devices are those of the machine that exported it.
     for node in graph_def.node:
         node.device = ""
-    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
-    element = wrapped.graph.as_graph_element
-    fetches = {name: element(tensor.name) for name, tensor in info.outputs.items()}
-    function: Callable[[Any], Mapping[str, Any]] = wrapped.prune(element(info.input.name), fetches)
+    nodes = [tensor.name.partition(":")[0] for tensor in info.outputs.values()]
+    # Cut by names, here: a function's own prune copies what is left op by op in Python, which takes seconds.
+    graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph_def, nodes)
+
+    def detections(images: Any) -> dict[str, Any]:
+        tensors = tf.graph_util.import_graph_def(
+            graph_def,
+            input_map={info.input.name: images},
+            return_elements=[tensor.name for tensor in info.outputs.values()],
+            name="",
+        )
+        return dict(zip(info.outputs, tensors, strict=True))
+
+    function: Callable[[Any], Mapping[str, Any]] = tf.compat.v1.wrap_function(detections, [_input_spec(info)])
     return function
+
+
+def _input_spec(info: ModelInfo) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorSpec(info.input.shape, tf.dtypes.as_dtype(info.input.dtype))
 
 
 def _load_saved_model(info: ModelInfo) -> Callable[[Any], Mapping[str, Any]]:
@@ -75,10 +91,9 @@ def _load_saved_model(info: ModelInfo) -> Callable[[Any], Mapping[str, Any]]:
 
     loaded = tf.saved_model.load(info.path, tags=["serve"])
     signature = loaded.signatures[info.signature]
-    spec = tf.TensorSpec(info.input.shape, tf.dtypes.as_dtype(info.input.dtype))
 
     # Not the signature itself: it also computes and copies the raw outputs, which are large.
-    @tf.function(input_signature=[spec], autograph=False)
+    @tf.function(input_signature=[_input_spec(info)], autograph=False)
     def detections(images: Any) -> dict[str, Any]:
         outputs = signature(**{info.input_key: images})
         return {name: outputs[name] for name in info.outputs}

@@ -102,8 +102,8 @@ def _inspect(files: ModelFiles, model: Table) -> ModelInfo:
     found = signature_text(named_inputs, {output.tensor.name: output.tensor for output in outputs})
     if len({output.tensor.name for output in outputs}) < len(outputs):
         raise ValueError("two of its outputs have one name")
-    bound = bind_by_name(outputs, _postprocessing_outputs(graph, op_names))
-    bound = bind_by_shape(outputs, bound)
+    bound = _bind_by_name(outputs, _postprocessing_outputs(graph, op_names))
+    bound = _bind_by_shape(outputs, bound)
     if BOXES not in bound or COUNT not in bound or len(outputs) < len(NEEDED_OUTPUTS):
         raise ModelRefused(
             f"Model {files.file}: not a detection model: boxes [1,rows,4], classes, scores and a count of"
@@ -136,7 +136,7 @@ def _inspect(files: ModelFiles, model: Table) -> ModelInfo:
     )
 
 
-def bind_by_name(outputs: list[_Output], postprocessing: Mapping[int, str]) -> dict[str, _Output]:
+def _bind_by_name(outputs: list[_Output], postprocessing: Mapping[int, str]) -> dict[str, _Output]:
     """Outputs by their detection names: by place behind the post-processing op, else by what they are"
     " called."""
     by_op = {postprocessing[output.index]: output for output in outputs if output.index in postprocessing}
@@ -144,18 +144,14 @@ def bind_by_name(outputs: list[_Output], postprocessing: Mapping[int, str]) -> d
         return by_op
     bound: dict[str, _Output] = {}
     for detection_name, words in _OUTPUT_WORDS.items():
-        named = [
-            output
-            for output in outputs
-            if any(word in name.lower() for name in output.names for word in words)
-        ]
+        named = [output for output in outputs if any(word in name.lower() for name in output.names for word in words)]
         if len(named) == 1 and named[0] not in bound.values():
             bound[detection_name] = named[0]
     # Names that cover a part only may be chance: then shapes decide.
     return bound if len(bound) == len(NEEDED_OUTPUTS) else {}
 
 
-def bind_by_shape(outputs: list[_Output], bound: Mapping[str, _Output]) -> dict[str, _Output]:
+def _bind_by_shape(outputs: list[_Output], bound: Mapping[str, _Output]) -> dict[str, _Output]:
     """Completes ``bound`` by shapes: a last size of 4 is boxes, a single number the count.
 
     Scores and classes have the same shape: they stay unbound, for their values to tell.
@@ -163,9 +159,7 @@ def bind_by_shape(outputs: list[_Output], bound: Mapping[str, _Output]) -> dict[
     if len(bound) == len(NEEDED_OUTPUTS):
         return dict(bound)
     boxes = [output for output in outputs if _rank(output) == 3 and _sizes(output)[-1] == 4]
-    counts = [
-        output for output in outputs if _rank(output) <= 1 and all(size == 1 for size in _sizes(output))
-    ]
+    counts = [output for output in outputs if _rank(output) <= 1 and all(size == 1 for size in _sizes(output))]
     if len(boxes) != 1 or len(counts) != 1 or len(outputs) != len(NEEDED_OUTPUTS):
         return dict(bound)
     return {BOXES: boxes[0], COUNT: counts[0]}
@@ -187,13 +181,11 @@ def _check_input(files: ModelFiles, tensor: TensorInfo, found: str) -> None:
     shape = tensor.shape or ()
     if len(shape) != 4 or shape[3] != 3 or not all(shape):
         raise ModelRefused(
-            f"Model {files.file}: its input is {tensor}, not [batch,height,width,3] of one size. Found:"
-            f" {found}."
+            f"Model {files.file}: its input is {tensor}, not [batch,height,width,3] of one size. Found: {found}."
         )
     if tensor.dtype not in ("uint8", "int8", "float32"):
         raise ModelRefused(
-            f"Model {files.file}: its input is {tensor}; uint8, int8 or float32 pixels are needed. Found:"
-            f" {found}."
+            f"Model {files.file}: its input is {tensor}; uint8, int8 or float32 pixels are needed. Found: {found}."
         )
 
 
@@ -255,9 +247,7 @@ def _pixel_encoding(tensor: TensorInfo, table: Table, metadata: _Metadata) -> Pi
         return PixelEncoding((127.5,), (127.5,), 0.0, 0, "SSD's usual range, -1 to 1: the file says nothing")
     if not scale or not metadata.mean or not metadata.std:
         return PixelEncoding((0.0,), (1.0,), 1.0, -128, "int8 pixels, shifted by 128")
-    return PixelEncoding(
-        metadata.mean, metadata.std, scale, zero_point, "the file's metadata and quantisation"
-    )
+    return PixelEncoding(metadata.mean, metadata.std, scale, zero_point, "the file's metadata and quantisation")
 
 
 def _read_metadata(model: Table) -> _Metadata:

@@ -47,9 +47,7 @@ def tell_scores_from_classes(first: Sequence[Any], second: Sequence[Any]) -> tup
 
     (False, True) and (True, False) are answers; anything else means that the values do not tell.
     """
-    whole = tuple(
-        all(bool(np.all(np.asarray(run) == np.rint(run))) for run in runs) for runs in (first, second)
-    )
+    whole = tuple(all(bool(np.all(np.asarray(run) == np.rint(run))) for run in runs) for runs in (first, second))
     if whole != (True, True):
         return whole[0], whole[1]
     # Scores of exactly 0 or 1 are whole numbers too; but a score is never 2.
@@ -87,9 +85,7 @@ def _interpreter_run(info: ModelInfo) -> Callable[[Frames], _Outputs]:
         with lock:
             interpreter.set_tensor(image["index"], pixels)
             interpreter.invoke()
-            return {
-                detail["name"]: _real(interpreter.get_tensor(detail["index"]), detail) for detail in details
-            }
+            return {detail["name"]: _real(interpreter.get_tensor(detail["index"]), detail) for detail in details}
 
     return run
 
