@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 EXIT_WRITTEN, EXIT_FAILED, EXIT_SOME_REJECTED, EXIT_TOO_MANY_REJECTED = 0, 1, 2, 3
 FORMAT_NAMES = ("auto", "coco", "voc")
-_USER_MISTAKES = ("NothingToBuild", "ClassIdsRefused", "BuildRefused")
+# Failures that are no defects: of the input, the output folder, or the machine.
+_TOLD_IN_A_SENTENCE = ("NothingToBuild", "ClassIdsRefused", "BuildRefused", "WorkerDied")
 _WORKER_MODULES = (
     "transforms.shards.write_shards",
     "transforms.splits.assign_shards",
@@ -221,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"boxmill build: {failed.message}", file=sys.stderr)
         if failed.kind == "TooManyRejects":
             return EXIT_TOO_MANY_REJECTED
-        if failed.kind in _USER_MISTAKES or failed.kind == "WorkerDied":
+        if failed.kind in _TOLD_IN_A_SENTENCE or failed.message.startswith("[Errno "):
             return EXIT_FAILED
         raise
 

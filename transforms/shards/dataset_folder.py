@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from transforms.shards.manifest import MANIFEST_FILE, BuildIdentity, NotADataset
 
 HANDOFF_FOLDER = "handoff"
 LEDGER_FOLDER = "ledger"
+_BUILD_FOLDERS = (PARTS_FOLDER, LEDGER_FOLDER, HANDOFF_FOLDER)
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 
@@ -58,6 +60,7 @@ def claimed_target(output: str, identity: BuildIdentity, newest_input: float, ov
     parent = os.path.join(output, identity.name)
     final = os.path.join(parent, identity.version)
     aside = os.path.join(parent, f".{identity.version}.next")
+    is_new_output = not os.path.exists(output)
     try:
         os.makedirs(parent, exist_ok=True)
         lock = _lock(os.path.join(parent, f".{identity.version}.lock"), final)
@@ -67,7 +70,7 @@ def claimed_target(output: str, identity: BuildIdentity, newest_input: float, ov
         target = _choose_folder(final, aside, identity, newest_input, overwrite)
         if not target.is_done:
             try:
-                for folder in (PARTS_FOLDER, LEDGER_FOLDER, HANDOFF_FOLDER):
+                for folder in _BUILD_FOLDERS:
                     os.makedirs(os.path.join(target.folder, folder), exist_ok=True)
             except OSError as error:
                 raise BuildRefused(f"cannot write to {target.folder}: {error.strerror}") from None
@@ -79,6 +82,17 @@ def claimed_target(output: str, identity: BuildIdentity, newest_input: float, ov
             remove_leftovers(final)
     finally:
         _unlock(lock)
+        _remove_empty([aside, final], [parent, *([output] if is_new_output else [])])
+
+
+def _remove_empty(targets: Sequence[str], parents: Sequence[str]) -> None:
+    """Removes what a build that wrote nothing has made; where there is any file, all stays."""
+    for target in targets:
+        if os.path.isdir(target) and not any(names for _, _, names in os.walk(target)):
+            shutil.rmtree(target)
+    for parent in parents:
+        with contextlib.suppress(OSError):  # not empty, or gone
+            os.rmdir(parent)
 
 
 def _choose_folder(

@@ -1,0 +1,299 @@
+"""Builds that are killed, run twice at once, or find their storage failing: old or new, never half, never mixed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines import build_tfrecords
+
+IMAGES, SHARDS = 400, 8
+SEED = 20
+
+
+def write_dataset(folder: Path, images: int) -> None:
+    """Small noisy JPEGs and one box each, in COCO."""
+    (folder / "images").mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for index in range(images):
+        buffer = io.BytesIO()
+        Image.fromarray(generator.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(buffer, "JPEG")
+        (folder / "images" / f"{index:04d}.jpg").write_bytes(buffer.getvalue())
+    data = {
+        "images": [{"id": i + 1, "file_name": f"{i:04d}.jpg", "width": 64, "height": 64} for i in range(images)],
+        "annotations": [
+            {"id": i + 1, "image_id": i + 1, "category_id": 1, "bbox": [1, 1, 30, 40]} for i in range(images)
+        ],
+        "categories": [{"id": 1, "name": "thing"}],
+    }
+    (folder / "instances.json").write_text(json.dumps(data))
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs") / "data"
+    write_dataset(folder, IMAGES)
+    return folder
+
+
+def arguments(inputs: Path, output: Path, *more: str) -> list[str]:
+    return [
+        f"--annotations={inputs}/instances.json",
+        f"--images={inputs}/images",
+        f"--output={output}",
+        "--name=things",
+        f"--num_shards={SHARDS}",
+        *more,
+    ]
+
+
+TWO_PROCESSES = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")
+
+
+def start(inputs: Path, output: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "pipelines.cli", "build", *arguments(inputs, output, *more)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Of every file below a folder, hidden ones too."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], float]:
+    """Digests of a build that nobody disturbed, and how long it took."""
+    output = tmp_path_factory.mktemp("uninterrupted")
+    began = time.perf_counter()
+    process = start(inputs, output, *TWO_PROCESSES)
+    text, _ = process.communicate()
+    assert process.returncode == 0, text
+    return digests(output), time.perf_counter() - began
+
+
+def finished_shards(dataset: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of shards that have their ledger: those that a re-run must keep."""
+    done = {path.name[len("images-") : -len(".parquet")] for path in dataset.glob("ledger/images-*.parquet")}
+    return {
+        path.name: (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in dataset.glob("things-*.tfrecord-*")
+        if path.name.removeprefix("things-").replace(".tfrecord", "") in done
+    }
+
+
+def kill_and_rerun(
+    inputs: Path, output: Path, expected: dict[str, str], delay: float, more: tuple[str, ...] = TWO_PROCESSES
+) -> int:
+    """Kills a build after ``delay`` seconds and runs it again; returns how many shards were kept."""
+    process = start(inputs, output, *more)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    dataset = output / "things" / "1.0.0"
+    before = finished_shards(dataset)
+    again = start(inputs, output, *more)
+    text, _ = again.communicate()
+    assert again.returncode == 0, f"killed after {delay:.3f} s:\n{text}"
+    assert digests(output) == expected, f"killed after {delay:.3f} s"
+    after = finished_shards(dataset)
+    assert before == {name: after[name] for name in before}, "a finished shard was written again"
+    return len(before)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.95])
+def test_killed_build_resumes_to_the_same_bytes(
+    inputs: Path, tmp_path: Path, uninterrupted: tuple[dict[str, str], float], share: float
+) -> None:
+    expected, seconds = uninterrupted
+    kill_and_rerun(inputs, tmp_path / "out", expected, share * seconds)
+
+
+@pytest.mark.slow
+def test_twenty_random_kills(inputs: Path, tmp_path: Path, uninterrupted: tuple[dict[str, str], float]) -> None:
+    expected, seconds = uninterrupted
+    generator = random.Random(SEED)
+    kept = []
+    for number in range(20):
+        delay = generator.uniform(0.1, 1.05) * seconds
+        kept.append(kill_and_rerun(inputs, tmp_path / f"out{number}", expected, delay))
+    print(f"seed {SEED}: 20 of 20 re-runs equal; shards kept: {kept}")
+    assert any(0 < number < 2 * SHARDS for number in kept), "no kill fell into the writing"
+
+
+def test_committed_build_is_left_alone(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_tfrecords.main(arguments(inputs, tmp_path)) == 0
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert build_tfrecords.main(arguments(inputs, tmp_path)) == 0
+    assert "already built" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == times
+
+
+def test_other_settings_are_refused_by_name(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_tfrecords.main(arguments(inputs, tmp_path)) == 0
+    before = digests(tmp_path)
+    capsys.readouterr()
+    assert build_tfrecords.main(arguments(inputs, tmp_path, "--splits=train=0.5,val=0.5")) == 1
+    error = capsys.readouterr().err
+    assert "splits='train=0.8,val=0.2'" in error
+    assert "--overwrite" in error
+    assert digests(tmp_path) == before
+
+
+def test_other_inputs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_dataset(tmp_path / "data", 6)
+    output = tmp_path / "out"
+    assert build_tfrecords.main(arguments(tmp_path / "data", output)) == 0
+    text = (tmp_path / "data" / "instances.json").read_text()
+    (tmp_path / "data" / "instances.json").write_text(text.replace("[1, 1, 30, 40]", "[1, 1, 30, 41]"))
+    assert build_tfrecords.main(arguments(tmp_path / "data", output)) == 1
+    assert "its annotations or images differ" in capsys.readouterr().err
+
+
+def test_image_edited_to_the_same_size_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_dataset(tmp_path / "data", 6)
+    output = tmp_path / "out"
+    assert build_tfrecords.main(arguments(tmp_path / "data", output)) == 0
+    later = time.time() + 10
+    os.utime(tmp_path / "data" / "images" / "0003.jpg", (later, later))
+    assert build_tfrecords.main(arguments(tmp_path / "data", output)) == 1
+    assert "changed after the dataset was built" in capsys.readouterr().err
+
+
+def test_overwrite_replaces_the_dataset_whole(inputs: Path, tmp_path: Path) -> None:
+    assert build_tfrecords.main(arguments(inputs, tmp_path / "a")) == 0
+    assert build_tfrecords.main(arguments(inputs, tmp_path / "a", "--splits=train=1", "--overwrite")) == 0
+    assert build_tfrecords.main(arguments(inputs, tmp_path / "b", "--splits=train=1")) == 0
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+
+
+def test_killed_overwrite_leaves_the_old_dataset(
+    inputs: Path, tmp_path: Path, uninterrupted: tuple[dict[str, str], float]
+) -> None:
+    expected, seconds = uninterrupted
+    output = tmp_path / "out"
+    assert build_tfrecords.main(arguments(inputs, output)) == 0
+    assert digests(output) == expected
+    process = start(inputs, output, "--splits=train=1", "--overwrite", *TWO_PROCESSES)
+    time.sleep(0.7 * seconds)
+    process.kill()
+    process.communicate()
+    readable = {name: digest for name, digest in digests(output).items() if name.startswith("things/1.0.0/")}
+    assert readable in (expected, {name: digest for name, digest in readable.items() if "val" not in name})
+    assert build_tfrecords.main(arguments(inputs, output, "--splits=train=1", "--overwrite")) == 0
+    assert build_tfrecords.main(arguments(inputs, tmp_path / "fresh", "--splits=train=1")) == 0
+    assert digests(output) == digests(tmp_path / "fresh")
+
+
+def two_at_once(inputs: Path, output: Path, expected: dict[str, str]) -> None:
+    processes = [start(inputs, output, *TWO_PROCESSES) for _ in range(2)]
+    texts = [process.communicate()[0] for process in processes]
+    codes = sorted(process.returncode for process in processes)
+    assert codes == [0, 1], texts
+    assert sum("another run is building" in text for text in texts) == 1, texts
+    assert not any("Traceback" in text for text in texts)
+    assert digests(output) == expected
+
+
+def test_two_runs_at_once(inputs: Path, tmp_path: Path, uninterrupted: tuple[dict[str, str], float]) -> None:
+    two_at_once(inputs, tmp_path / "out", uninterrupted[0])
+
+
+@pytest.mark.slow
+def test_twenty_times_two_runs_at_once(
+    inputs: Path, tmp_path: Path, uninterrupted: tuple[dict[str, str], float]
+) -> None:
+    for number in range(20):
+        two_at_once(inputs, tmp_path / f"out{number}", uninterrupted[0])
+
+
+def workers_of(launcher: int) -> Iterator[int]:
+    """Process ids below the launcher, the fork server's children last."""
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                fields = (path / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[1]) == launcher:
+                yield int(path.name)
+                yield from workers_of(int(path.name))
+
+
+def test_killed_worker_ends_the_run_and_a_rerun_resumes(
+    inputs: Path, tmp_path: Path, uninterrupted: tuple[dict[str, str], float]
+) -> None:
+    expected, seconds = uninterrupted
+    output = tmp_path / "out"
+    process = start(inputs, output, *TWO_PROCESSES)
+    time.sleep(0.75 * seconds)
+    family = list(workers_of(process.pid))
+    began = time.perf_counter()
+    if family:
+        os.kill(family[-1], signal.SIGKILL)
+    text, _ = process.communicate(timeout=60)
+    assert time.perf_counter() - began < 30
+    if process.returncode:  # else the worker had done its part already
+        assert "a worker process died" in text
+        assert "Traceback" not in text
+    again = start(inputs, output, *TWO_PROCESSES)
+    again.communicate()
+    assert again.returncode == 0
+    assert digests(output) == expected
+
+
+@pytest.mark.parametrize("operation", ["fsync", "replace", "writev", "link"])
+def test_failing_storage_fails_the_build_and_leaves_no_dataset(
+    inputs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    operation: str,
+    uninterrupted: tuple[dict[str, str], float],
+) -> None:
+    """Every time the N-th call fails there is an error and no manifest; afterwards a re-run gives the same bytes."""
+    genuine = getattr(os, operation)
+    calls = 0
+
+    def failing(*args: object, **kwargs: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == fail_at:
+            raise OSError(28, "No space left on device")
+        return genuine(*args, **kwargs)
+
+    fail_at = 0
+    monkeypatch.setattr(os, operation, failing)
+    output = tmp_path / "count"
+    assert build_tfrecords.main(arguments(inputs, output)) == 0
+    assert digests(output) == uninterrupted[0]
+    total = calls
+    assert total
+    for fail_at in sorted({1, total // 2, total} - {0}):
+        output, calls = tmp_path / f"fail{fail_at}", 0
+        capsys.readouterr()
+        assert build_tfrecords.main(arguments(inputs, output)) == 1
+        error = capsys.readouterr().err
+        assert "No space left on device" in error
+        assert "Traceback" not in error
+        assert not (output / "things" / "1.0.0" / "manifest.json").exists()
+        calls = total + 1
+        assert build_tfrecords.main(arguments(inputs, output)) == 0
+        assert digests(output) == uninterrupted[0]
