@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def find_annotations(patterns: Sequence[str], format_name: str) -> list[Annotati
             raise AnnotationsNotFound(_nothing_found(pattern, suffixes))
         found.update(matches)
     with ThreadPoolExecutor(_THREADS) as executor:
-        files = list(executor.map(lambda item: _describe(*item, format_name), found.items()))
+        files = list(executor.map(lambda item: _describe(item[0], item[1], format_name), found.items()))
     if not any(file.format for file in files):
         names = ", ".join(file.path for file in files[:3])
         raise AnnotationsNotFound(
@@ -109,8 +110,10 @@ def _nothing_found(pattern: str, suffixes: tuple[str, ...]) -> str:
 
 
 def _describe(path: str, relative: str, format_name: str) -> AnnotationFile:
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):  # a pipe or a device has no end, maybe: it is listed, never opened
+        return AnnotationFile(path, relative, "", 0, status.st_mtime, "")
     with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
         head = file.read(HEAD_BYTES)
         digest = hashlib.sha256(head)
         while chunk := file.read(1 << 20):

@@ -7,6 +7,7 @@ gaps. The file is streamed: images and annotations are brought together by image
 
 from __future__ import annotations
 
+import hashlib
 import io
 from array import array
 from collections.abc import Iterator
@@ -15,13 +16,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from transforms.annotations.fields import (
-    MAX_INT64,
     FieldError,
     as_flag,
     as_id,
+    as_int64,
     as_number,
     as_size,
     clean_class_name,
+    is_text,
     quote,
 )
 from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_members
@@ -79,7 +81,7 @@ class _CocoReader:
         self._groups = SpilledGroups()
         self._class_names: dict[str, str] = {}
         self._declared: list[tuple[str, int]] = []
-        self._box_ids = array("q")
+        self._box_ids = array("Q")
         self._rejections: list[Rejection] = []
         self._count = {"images": 0, "annotations": 0, "categories": 0}
 
@@ -127,11 +129,13 @@ class _CocoReader:
         if class_id is None or not isinstance(name, str) or not clean_class_name(name):
             raise JsonError(f"{position} needs an id and a name, it is {quote(entry)}")
         name = clean_class_name(name)
+        if not is_text(name):
+            raise JsonError(f"{position} has the name {quote(name)}, which holds control characters")
         if self._class_names.get(class_id, name) != name:
             raise JsonError(f"category id {class_id} is both {self._class_names[class_id]!r} and {name!r}")
         self._class_names[class_id] = name
-        if class_id.lstrip("-").isdecimal() and abs(int(class_id)) <= MAX_INT64:
-            self._declared.append((name, int(class_id)))
+        if (number := as_int64(class_id)) is not None:
+            self._declared.append((name, number))
 
     def _add_image(self, position: str, entry: dict[str, Any]) -> None:
         image_id, name = as_id(entry.get("id")), entry.get("file_name")
@@ -151,8 +155,8 @@ class _CocoReader:
             detail = f"{position} has no image_id"
             self._reject_entry(position, Reason.ORPHAN_ANNOTATION, detail)
             return
-        if box_id.lstrip("-").isdecimal() and abs(int(box_id)) <= MAX_INT64:
-            self._box_ids.append(int(box_id))
+        if box_id:
+            self._box_ids.append(_id_hash(box_id))
         if DUPLICATE_KEY in entry:
             detail = f"the key {quote(entry[DUPLICATE_KEY])} stands twice"
             self._groups.append(
@@ -164,6 +168,10 @@ class _CocoReader:
         except FieldError as error:
             reason = Reason.FIELD_MISSING if entry.get("bbox") is None else Reason.FIELD_NOT_NUMBER
             self._groups.append(image_id, (_PROBLEM, position, box_id, class_id, reason.value, str(error)))
+            return
+        if width <= 0 or height <= 0:  # a negative side is no swapped edge: which edge x and y are, is unknown
+            detail = f"width {width:g}, height {height:g}"
+            self._groups.append(image_id, (_PROBLEM, position, box_id, class_id, Reason.BOX_EMPTY.value, detail))
             return
         area = None
         if entry.get("area") is not None:
@@ -181,7 +189,7 @@ class _CocoReader:
         for image_id, entries in self._groups.groups():
             yield from self._image(image_id, entries, repeated_ids)
 
-    def _image(self, image_id: str, entries: list[tuple[Any, ...]], repeated_ids: frozenset[str]) -> Iterator[Reading]:
+    def _image(self, image_id: str, entries: list[tuple[Any, ...]], repeated_ids: frozenset[int]) -> Iterator[Reading]:
         images = [entry[1:] for entry in entries if entry[0] == _IMAGE]
         objects: list[ObjectAnnotation] = []
         problems: list[BoxProblem] = []
@@ -195,7 +203,7 @@ class _CocoReader:
                     detail = f"category id {class_id or 'missing'} is not among the file's categories"
                     problems.append(BoxProblem(position, box_id, "", "dropped", Reason.UNKNOWN_CLASS, detail))
                     continue
-                if box_id in repeated_ids:
+                if box_id and repeated_ids and _id_hash(box_id) in repeated_ids:
                     detail = f"annotation id {box_id} is used more than once"
                     name = self._name(class_id)
                     problems.append(BoxProblem(position, box_id, name, "repaired", Reason.DUP_ANN_ID, detail))
@@ -248,6 +256,15 @@ def _bbox(entry: dict[str, Any]) -> tuple[float, float, float, float]:
     return x, y, width, height
 
 
-def _repeated(ids: array[int]) -> frozenset[str]:
-    values, counts = np.unique(np.frombuffer(ids, dtype=np.int64), return_counts=True)
-    return frozenset(map(str, values[counts > 1]))
+def _id_hash(box_id: str) -> int:
+    """64 bits that stand for an annotation's id: the number itself where it is one."""
+    number = as_int64(box_id)
+    if number is not None and number >= 0:
+        return number
+    digest = hashlib.blake2b(box_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
+
+
+def _repeated(ids: array[int]) -> frozenset[int]:
+    values, counts = np.unique(np.frombuffer(ids, dtype=np.uint64), return_counts=True)
+    return frozenset(values[counts > 1].tolist())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
 _QUOTE_CHARS = 80
 MAX_INT64 = 2**63 - 1
+_DECIMAL = re.compile(r"-?[0-9]{1,19}")
 
 
 class FieldError(ValueError):
@@ -21,6 +23,11 @@ def clean_name(text: str) -> str:
 def clean_class_name(text: str) -> str:
     """As ``clean_name``, with inner white space as single spaces: labels files hold one class a line."""
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is fit for label files and screens: no control characters and no lone surrogates."""
+    return not any(unicodedata.category(char) in ("Cc", "Cs") for char in name)
 
 
 def quote(value: Any) -> str:
@@ -55,6 +62,12 @@ def as_size(value: Any) -> int | None:
     except FieldError:
         return None
     return int(number) if 0 < number <= MAX_INT64 and number == int(number) else None
+
+
+def as_int64(text: str) -> int | None:
+    """The number that an id spells in plain decimal digits, if an int64 holds it."""
+    number = int(text) if _DECIMAL.fullmatch(text) else None
+    return number if number is not None and abs(number) <= MAX_INT64 else None
 
 
 def as_flag(value: Any) -> bool | None:

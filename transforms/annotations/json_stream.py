@@ -15,6 +15,7 @@ WINDOW_CHARS = 1 << 20
 MAX_VALUE_CHARS = 256 << 20
 # A scanner error this far before the window's end is no cut value but a true mistake in the file.
 _CUT_SLACK_CHARS = 64 << 10
+_NUMBER_TAIL_CHARS = 2
 _WHITESPACE = " \t\n\r"
 
 DUPLICATE_KEY = "\0duplicate key"
@@ -93,8 +94,9 @@ class _Window:
             except ValueError as error:  # an integer of thousands of digits
                 raise JsonError(f"{error} near character {self.place}") from None
             else:
-                # A number may go on beyond the window; anything else is known to be whole.
-                if end < len(self.text) or self._at_end or self.text[end - 1] in '}]"':
+                # A number may go on beyond the window, also after "1." and "1e+", which end it for the scanner.
+                is_whole = end + _NUMBER_TAIL_CHARS < len(self.text) or self.text[end - 1] in '}]"'
+                if is_whole or self._at_end:
                     self.start = end
                     return value
             self._grow()

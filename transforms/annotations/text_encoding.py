@@ -64,7 +64,7 @@ def decode_text(data: bytes, declared: str | None = None) -> tuple[str, str]:
         if declared and _is_other_encoding(declared):
             try:
                 return data.decode(declared), declared
-            except UnicodeDecodeError:
+            except (UnicodeError, LookupError):  # LookupError: a codec that is none of text, such as "hex"
                 pass
         return data.decode(LAST_RESORT), LAST_RESORT
 

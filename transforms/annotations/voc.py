@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from transforms.annotations.fields import FieldError, as_flag, as_number, as_size, clean_class_name
+from transforms.annotations.fields import FieldError, as_flag, as_number, as_size, clean_class_name, is_text, quote
 from transforms.annotations.text_encoding import LAST_RESORT, decode_text
 from transforms.ledger.reasons import Reason
 from transforms.records import (
@@ -102,6 +102,9 @@ def _object(element: Element, position: str, origin: int) -> ObjectAnnotation | 
     name = clean_class_name(element.findtext("name") or "")
     if not name:
         return BoxProblem(position, "", "", "dropped", Reason.FIELD_MISSING, "the object has no name")
+    if not is_text(name):
+        detail = f"the object's name {quote(name)} holds control characters"
+        return BoxProblem(position, "", name, "dropped", Reason.NAME_NOT_UNICODE, detail)
     bndbox = element.find("bndbox")
     if bndbox is None:
         return BoxProblem(position, "", name, "dropped", Reason.FIELD_MISSING, "the object has no bndbox")

@@ -16,6 +16,7 @@ MIN_VISIBLE_SHARE = 0.25
 BORDER_TOLERANCE_PIXELS = 0.01
 # Thinner boxes hold nothing, and their edges may fall together in float32.
 MIN_SIDE_PIXELS = 0.01
+MAX_FLOAT32 = 3.4028234e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class CheckedObject:
 
     box: Box
     annotation: ObjectAnnotation
+
+    @property
+    def area(self) -> float:
+        """Pixels²: as annotated, if that is a number that a float32 holds, else the box's own."""
+        area = self.annotation.area
+        return area if area is not None and 0 <= area <= MAX_FLOAT32 else self.box.area
 
 
 def transpose_box(box: Box, orientation: int, width: float, height: float) -> Box:
@@ -78,7 +85,7 @@ def check_box(box: Box, width: int, height: int) -> tuple[Box | None, tuple[Reas
       The box within the picture, or None if it must be dropped; the reasons of what was done; a detail for the ledger.
     """
     x0, y0, x1, y1 = box.xmin, box.ymin, box.xmax, box.ymax
-    if 0 <= x0 and x1 <= width and 0 <= y0 and y1 <= height and x1 - x0 >= MIN_SIDE_PIXELS <= y1 - y0:
+    if x0 >= 0 and x1 <= width and y0 >= 0 and y1 <= height and x1 - x0 >= MIN_SIDE_PIXELS <= y1 - y0:
         return box, (), ""
     detail = f"edges {x0:g}, {y0:g}, {x1:g}, {y1:g} in {width}x{height} pixels"
     if not (math.isfinite(x0) and math.isfinite(y0) and math.isfinite(x1) and math.isfinite(y1)):

@@ -25,9 +25,7 @@ class ClassIds:
     @classmethod
     def from_labels(cls, labels: Mapping[str, int]) -> ClassIds:
         ordered = sorted(labels, key=lambda name: labels[name])
-        return cls(
-            {name: labels[name] for name in ordered}, {name: index for index, name in enumerate(ordered)}
-        )
+        return cls({name: labels[name] for name in ordered}, {name: index for index, name in enumerate(ordered)})
 
 
 def number_classes(

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transforms.examples import feature_keys as keys
-from transforms.examples.check_boxes import CheckedObject
+from transforms.examples.check_boxes import MAX_FLOAT32, CheckedObject
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value
 from transforms.images.check_image import CheckedImage
-
-_MAX_FLOAT32 = 3.4028234e38
 
 
 def image_features(
@@ -34,7 +32,7 @@ def image_features(
     names = [item.annotation.class_name for item in objects]
     texts = [name.encode() for name in names]
     crowds = [int(bool(item.annotation.is_crowd)) for item in objects]
-    areas = [_finite(item.annotation.area, item.box.area) for item in objects]
+    areas = [item.area for item in objects]
     features: dict[str, Value] = {
         keys.ENCODED: (BYTES, (image.data,)),
         keys.FORMAT: (BYTES, (image.format.encode(),)),
@@ -91,4 +89,4 @@ def _add_optional(features: dict[str, Value], objects: Sequence[CheckedObject]) 
 
 def _finite(value: float | None, default: float) -> float:
     """The value if the source has one that a float32 can hold."""
-    return value if value is not None and abs(value) <= _MAX_FLOAT32 else default
+    return value if value is not None and abs(value) <= MAX_FLOAT32 else default

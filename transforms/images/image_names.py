@@ -54,9 +54,8 @@ def candidate_names(file_name: str) -> list[str]:
     """Relative names under the root to look for, best first.
 
     A plain relative name has one candidate, itself: matching it by a shorter suffix would take another folder's
-    image for it, though the image may lie in a folder
-    of images within its folder. A name of some labeller's machine ("C:\\Users\\kim\\a.jpg", "../images/a.jpg") has its suffixes,
-    longest first.
+    image for it, though the image may lie in a folder of images within its folder. A name of some labeller's machine
+    ("C:\\Users\\kim\\a.jpg", "../images/a.jpg") has its suffixes, longest first.
     """
     parts, left_root = name_parts(file_name)
     suffixes = ["/".join(parts[start:]) for start in range(len(parts) if left_root else 1)]

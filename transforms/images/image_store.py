@@ -12,6 +12,7 @@ from transforms.images.image_names import IMAGE_SUFFIXES, candidate_names, name_
 from transforms.ledger.reasons import Reason
 
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.ENXIO)
 # Non-blocking, so that a FIFO does not hang; no-follow, so that a link's target is checked before it is opened.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 
@@ -65,7 +66,7 @@ class ImageStore:
         """
         if "\0" in file_name:
             raise ImageRefused(Reason.NAME_NOT_UNICODE, "the name holds a NUL character")
-        candidates = candidate_names(file_name)
+        candidates = [name for name in candidate_names(file_name) if ".." not in name.split("/")]
         for name in candidates:
             data = self._read_exact(name)
             if data is not None:
@@ -105,7 +106,9 @@ class ImageStore:
         except OSError as error:
             if error.errno in _MISSING:
                 return None
-            if error.errno in (errno.EACCES, errno.EPERM, errno.ENXIO):
+            if error.errno == errno.ELOOP:
+                raise ImageRefused(Reason.NOT_A_FILE, "the name is a link to itself") from None
+            if error.errno in _FORBIDDEN:
                 raise ImageRefused(Reason.IMAGE_UNREADABLE, f"cannot be opened: {error.strerror}") from None
             raise
         try:
@@ -156,7 +159,7 @@ class ImageStore:
         if folder not in self._listings:
             try:
                 names = os.listdir(f"{self._real_root}/{folder}")
-            except OSError:
+            except (OSError, UnicodeEncodeError):
                 names = []
             self._listings[folder] = {_unicode_name(name, strict=False): name for name in sorted(names)}
         return self._listings[folder]

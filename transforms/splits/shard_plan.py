@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from transforms.annotations.fields import MAX_INT64
+from transforms.annotations.fields import as_int64
 from transforms.annotations.packs import Entry, PackedImage
 from transforms.images.image_names import image_key
 from transforms.ledger.counts import Counts
@@ -90,9 +90,8 @@ def order_hash(key: str) -> int:
 
 def decimal_id(image_id: str) -> int:
     """The id as an int64 if it is plain digits, else NO_ID."""
-    if image_id.isascii() and image_id.isdecimal() and int(image_id) <= MAX_INT64:
-        return int(image_id)
-    return NO_ID
+    number = as_int64(image_id)
+    return number if number is not None and number >= 0 else NO_ID
 
 
 def hashed_id(key: str) -> int:
