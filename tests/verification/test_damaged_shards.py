@@ -21,7 +21,7 @@ from tests.verification.tiny_dataset import (
     write_payloads,
 )
 from transforms.shards.manifest import read_manifest
-from transforms.shards.record_framing import FramingError, read_records
+from transforms.shards.record_framing import FramingError, frame_record, read_records
 from transforms.verification.check_shard import MAX_FINDINGS, ShardSettings, check_shard, check_shard_stream
 from transforms.verification.findings import Code
 from transforms.verification.stated_dataset import StatedShard, parse_manifest
@@ -98,8 +98,6 @@ def test_appended_bytes(shard: _Shard) -> None:
 
 
 def test_huge_stated_length_asks_for_no_more_than_there_is(shard: _Shard) -> None:
-    from transforms.shards.record_framing import frame_record
-
     class Length(bytes):
         def __len__(self) -> int:
             return 2**62
