@@ -182,15 +182,21 @@ def _stop_workers() -> None:
         _ForkedWorkerHandler.running.remove(process)
 
 
+_NAMED_ERROR = re.compile(r"^(?:[\w.]+\.)?([A-Z]\w*(?:Error|Exception|[a-z])): (.*)$")
+
+
 def _failure(error: BaseException) -> PipelineFailed:
-    """The innermost exception of a failure, which crosses process borders as text."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    named = [match for line in lines if (match := re.match(r"^(?:[\w.]+\.)?([A-Z]\w+): (.*)$", line.strip()))]
+    """The innermost exception of a failure, which crosses process borders as the text of a traceback."""
+    kind, message = type(error).__name__, str(error)
+    named = [match for line in message.splitlines() if (match := _NAMED_ERROR.match(line.strip()))]
     if named:
         kind, message = named[-1].groups()
+        # An exception that takes other arguments than a message comes wrapped in one that does.
+        while inner := _NAMED_ERROR.match(message):
+            kind, message = inner.groups()
         # Beam adds the step in which it happened, which the user did not name.
-        return PipelineFailed(kind, re.sub(r" \[while running '.*'\]$", "", message))
-    return PipelineFailed(type(error).__name__, str(error))
+        message = re.sub(r" \[while running '.*'\]$", "", message)
+    return PipelineFailed(kind, message)
 
 
 def _local_runner(options: PipelineOptions) -> fn_runner.FnApiRunner:

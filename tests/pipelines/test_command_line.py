@@ -156,7 +156,8 @@ def test_annotations_without_an_image(tmp_path: Path, sample: Path, capsys: pyte
 
 def test_class_id_zero_is_refused_with_advice(tmp_path: Path, sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "zero.json").write_text(
-        '{"images": [{"id": 1, "file_name": "shapes-001.jpg"}], "annotations": [], "categories": [{"id": 0, "name": "x"}]}'
+        '{"images": [{"id": 1, "file_name": "shapes-001.jpg"}], "annotations": [],'
+        ' "categories": [{"id": 0, "name": "x"}]}'
     )
     arguments = build_arguments(sample, tmp_path / "out") | {"annotations": str(tmp_path / "zero.json")}
     assert cli.main(["build", *as_argv(arguments)]) == 1
