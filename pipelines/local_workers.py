@@ -6,6 +6,7 @@ launcher does the same on another core, and each worker is a fork of that server
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import multiprocessing
@@ -56,6 +57,7 @@ def _work(environment: dict[str, str]) -> None:
     from pipelines import quiet_beam
 
     quiet_beam.quieten_failures()
+    gc.freeze()  # what the server imported is for good: no collection need look at it
     os.environ.update(environment)
     logging.getLogger().handlers.clear()
     sdk_worker_main.main([])

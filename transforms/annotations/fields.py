@@ -42,6 +42,8 @@ def as_number(field: str, value: Any) -> float:
     Raises:
       FieldError: not an int, a float, or a string that spells one with a decimal point.
     """
+    if type(value) is float:  # nearly always
+        return value
     if isinstance(value, str) and "_" not in value:
         try:
             return float(value)
@@ -81,6 +83,8 @@ def as_flag(value: Any) -> bool | None:
 
 def as_id(value: Any) -> str | None:
     """An id as text: 12, 12.0 and "12" are one id; None where there is none."""
+    if type(value) is int:  # nearly always
+        return str(value)
     if isinstance(value, str):
         return clean_name(value) or None
     if isinstance(value, float) and value.is_integer():

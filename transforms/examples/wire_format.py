@@ -41,10 +41,19 @@ def encode_varint(value: int) -> bytes:
     return bytes(out)
 
 
-@lru_cache(maxsize=1024)
-def _key_field(key: str) -> bytes:
+@lru_cache(maxsize=1 << 14)
+def _entry_head(key: str, kind: Kind, list_length: int) -> bytes:
+    """All of a map entry that comes before the body of its list; few lengths occur, so most calls are look-ups."""
     encoded = key.encode()
-    return _FIELD_1 + encode_varint(len(encoded)) + encoded
+    list_head = _LIST_TAGS[kind] + encode_varint(list_length)
+    entry = _FIELD_1 + encode_varint(len(encoded)) + encoded
+    entry += _FIELD_2 + encode_varint(len(list_head) + list_length) + list_head
+    return _FIELD_1 + encode_varint(len(entry) + list_length) + entry
+
+
+@lru_cache(maxsize=1 << 12)
+def _value_head(length: int) -> bytes:
+    return _FIELD_1 + encode_varint(length)
 
 
 def encode_example(features: Mapping[str, Value]) -> list[bytes]:
@@ -59,26 +68,25 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
     for key in sorted(features):
         kind, values = features[key]
         if kind == BYTES:
-            body = _encode_bytes_list(values)  # type: ignore[arg-type]
+            body = _bytes_list(values)  # type: ignore[arg-type]
         else:
             packed = struct.pack(f"<{len(values)}f", *values) if kind == FLOAT else _pack_varints(values)  # type: ignore[arg-type]
-            body = [_FIELD_1 + encode_varint(len(packed)) + packed] if packed else []
+            body = [_value_head(len(packed)), packed] if packed else []
         list_length = sum(map(len, body))
-        feature_head = _LIST_TAGS[kind] + encode_varint(list_length)
-        value_head = _FIELD_2 + encode_varint(len(feature_head) + list_length) + feature_head
-        key_field = _key_field(key)
-        head_length = len(key_field) + len(value_head)
-        entry_head = _FIELD_1 + encode_varint(head_length + list_length) + key_field + value_head
-        total += len(entry_head) + list_length
-        pending.append(entry_head)
+        head = _entry_head(key, kind, list_length)
+        total += len(head) + list_length
+        pending.append(head)
+        if list_length < _LARGE_BYTES:
+            pending += body
+            continue
         for part in body:
-            if len(part) >= _LARGE_BYTES:
+            if len(part) < _LARGE_BYTES:
+                pending.append(part)
+            else:
                 buffers += (b"".join(pending), part)
                 pending.clear()
-            else:
-                pending.append(part)
     buffers.append(b"".join(pending))
-    buffers[0] = _FIELD_1 + encode_varint(total) + buffers[0]
+    buffers[0] = _value_head(total) + buffers[0]
     return buffers
 
 
@@ -88,8 +96,8 @@ def _pack_varints(values: Sequence[int]) -> bytes:
     return b"".join([encode_varint(value) for value in values])
 
 
-def _encode_bytes_list(values: Sequence[bytes]) -> list[bytes]:
+def _bytes_list(values: Sequence[bytes]) -> list[bytes]:
     parts: list[bytes] = []
     for value in values:
-        parts += (_FIELD_1 + encode_varint(len(value)), value)
+        parts += (_value_head(len(value)), value)
     return parts
