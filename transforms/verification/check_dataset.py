@@ -233,5 +233,6 @@ def _unique(findings: Sequence[Finding]) -> list[Finding]:
     """Each finding once: a file may be met on two ways."""
     unique: dict[tuple[Code, str, str], Finding] = {}
     for finding in findings:
-        unique.setdefault((finding.code, finding.file, finding.place + finding.detail), finding)
+        what = "" if finding.code is Code.FILE_MISSING else finding.place + finding.detail
+        unique.setdefault((finding.code, finding.file, what), finding)
     return list(unique.values())
