@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from array import array
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -169,7 +170,8 @@ class _CocoReader:
             reason = Reason.FIELD_MISSING if entry.get("bbox") is None else Reason.FIELD_NOT_NUMBER
             self._groups.append(image_id, (_PROBLEM, position, box_id, class_id, reason.value, str(error)))
             return
-        if width <= 0 or height <= 0:  # a negative side is no swapped edge: which edge x and y are, is unknown
+        # A negative side is no swapped edge: nobody knows which edge x and y are then.
+        if min(width, height) <= 0 and math.isfinite(width + height):
             detail = f"width {width:g}, height {height:g}"
             self._groups.append(image_id, (_PROBLEM, position, box_id, class_id, Reason.BOX_EMPTY.value, detail))
             return

@@ -36,7 +36,7 @@ MAX_FILE_BYTES = 16 << 20
 # Expat knows no multi-byte encodings but UTF-8 and UTF-16: the text is decoded before, and the claim removed.
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""")
-_ROOT = re.compile(rb"<annotation[\s>]")
+_ROOT = re.compile(rb"<annotation[\s/>]")
 
 
 def sniff(head: bytes) -> bool:
