@@ -70,9 +70,7 @@ def check_dataset(
     findings += _repeated(
         Code.SOURCE_ID_REPEATED, "source_id", reports, [report.source_ids for report in reports], NO_ID
     )
-    findings += _repeated(
-        Code.FILE_NAME_REPEATED, "hash of its filename", reports, [report.name_hashes for report in reports]
-    )
+    findings += _repeated(Code.FILE_NAME_REPEATED, "filename", reports, [report.name_hashes for report in reports])
     findings += _ledger_counts(reports, stated, folder)
     findings += check_folder(folder, stated)
     is_whole = all(report.is_whole for report in reports)
@@ -140,7 +138,8 @@ def _repeated(
             shard = int(np.searchsorted(ends, position, side="right"))
             places.append((reports[shard].file, position - int(ends[shard]) + len(columns[shard])))
         (first_file, first), (file, record) = places
-        detail = f"its {what}, {value}, is that of record {first} of {first_file} too"
+        shown = f" {value}" if code is Code.SOURCE_ID_REPEATED else ""
+        detail = f"its {what}{shown} is that of record {first} of {first_file} too"
         yield Finding(code, file, f"record {record}", detail)
     if len(repeated) > _MAX_REPEATED:
         detail = f"{len(repeated) - _MAX_REPEATED} more records whose {what} stands twice are not listed"
