@@ -63,7 +63,7 @@ def test_every_frame_has_its_row() -> None:
 
 def test_a_class_without_a_name_is_called_by_its_number() -> None:
     table = detection_table(FACTS, FOUND, RECORDS, segment=0, labels={})
-    assert table["label"].to_pylist() == ["class 1", "class 18", "class 3"]
+    assert table["label"].to_pylist() == ["class_1", "class_18", "class_3"]
 
 
 def test_no_detections_is_an_empty_table_with_all_columns() -> None:

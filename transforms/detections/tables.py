@@ -96,31 +96,52 @@ class DetectionsOfFrame:
     classes: NDArray[np.int32]
 
 
-def usable_detections(found: DetectionsOfFrame, min_score: float = 0.0) -> tuple[DetectionsOfFrame, int]:
-    """Finite boxes of at least ``min_score``, clipped to the frame, in canonical order: by descending score,
-    then by
-    class and edges. And how many were dropped because a number is not finite or nothing is left within the
-    frame.
+def usable_rows(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[np.int32], min_score: float = 0.0
+) -> tuple[NDArray[np.intp], int]:
+    """Which rows of a frame are finite, of at least ``min_score`` and not empty within the frame, in canonical
+    order: by descending score, then by class and edges. And how many were dropped because a number is not finite or
+    nothing is left within the frame.
+
+    Args:
+      boxes: [n, 4], ymin, xmin, ymax, xmax as fractions of the frame.
+      scores, classes: [n].
 
     Raises:
       ValueError: the arrays do not belong together.
     """
-    count = len(found.scores)
-    if found.boxes.shape != (count, 4) or found.classes.shape != (count,):
+    count = len(scores)
+    if boxes.shape != (count, 4) or classes.shape != (count,):
         raise ValueError(
-            f"frame {found.frame_index}: boxes {found.boxes.shape}, scores {found.scores.shape} and classes "
-            f"{found.classes.shape} do not belong together; expected [n, 4], [n] and [n]"
+            f"boxes {boxes.shape}, scores {scores.shape} and classes {classes.shape} do not belong together; "
+            "expected [n, 4], [n] and [n]"
         )
-    boxes = np.clip(found.boxes.astype(np.float32), 0.0, 1.0)
-    scores = found.scores.astype(np.float32)
-    finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(scores)
-    sound = finite & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    wanted = scores >= min_score
+    inside = np.clip(boxes, 0.0, 1.0)
+    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
+    sound = finite & (inside[:, 2] > inside[:, 0]) & (inside[:, 3] > inside[:, 1])
+    # In float32, as the scores are: a score of 0.05 is not below a limit of 0.05.
+    wanted = scores >= np.float32(min_score)
     kept = np.flatnonzero(sound & wanted)
-    ymin, xmin, ymax, xmax = boxes[kept].T
-    order = kept[np.lexsort((xmax, ymax, xmin, ymin, found.classes[kept], -scores[kept]))]
-    usable = DetectionsOfFrame(found.frame_index, boxes[order], scores[order], found.classes[order].astype(np.int32))
-    return usable, int(np.count_nonzero(~finite | (wanted & ~sound)))
+    ymin, xmin, ymax, xmax = inside[kept].T
+    order = kept[np.lexsort((xmax, ymax, xmin, ymin, classes[kept], -scores[kept]))]
+    return order, int(np.count_nonzero(~finite | (wanted & ~sound)))
+
+
+def usable_detections(found: DetectionsOfFrame, min_score: float = 0.0) -> tuple[DetectionsOfFrame, int]:
+    """A frame's ``usable_rows``, clipped to the frame, and how many were dropped.
+
+    Raises:
+      ValueError: the arrays do not belong together.
+    """
+    boxes, scores = found.boxes.astype(np.float32), found.scores.astype(np.float32)
+    try:
+        rows, dropped = usable_rows(boxes, scores, found.classes, min_score)
+    except ValueError as error:
+        raise ValueError(f"frame {found.frame_index}: {error}") from None
+    usable = DetectionsOfFrame(
+        found.frame_index, np.clip(boxes[rows], 0.0, 1.0), scores[rows], found.classes[rows].astype(np.int32)
+    )
+    return usable, dropped
 
 
 def detection_table(
@@ -135,7 +156,7 @@ def detection_table(
 
     Args:
       records: of the segment's frames; they give pts, time and health.
-      labels: class id → name; an id without one is named ``class <id>``.
+      labels: class id → name; an id without one is named ``class_<id>``.
 
     Raises:
       KeyError: a frame has no record.
@@ -163,7 +184,7 @@ def detection_table(
         "key_frame": spread([r.key_frame for r in own], pa.bool_()),
         "health": spread([r.health for r in own], pa.string()),
         "class_id": classes,
-        "label": [labels.get(int(c), f"class {c}") for c in classes],
+        "label": [labels.get(int(c), f"class_{c}") for c in classes],
         "score": _joined([f.scores for f in ordered], (0,), np.float32),
         "model": pa.repeat(pa.scalar(facts.model, pa.string()), total),
         "segment": pa.repeat(pa.scalar(segment, pa.int32()), total),

@@ -90,14 +90,17 @@ def count_frames(records: Iterable[FrameRecord]) -> FrameCounts:
 
 
 def video_status(
-    probe: VideoProbe, counts: FrameCounts, *, timed_out: bool = False
+    probe: VideoProbe, counts: FrameCounts, *, timed_out: bool = False, failed: int = 0
 ) -> tuple[VideoStatus, VideoReason | None, str]:
     """A video's status, its main reason unless it is ok, and what shows it.
 
     Args:
       timed_out: a segment was given up because its decoder took too long.
+      failed: how many of the lost frames were decoded, but the model failed on them.
     """
     if counts.processed == 0:
+        if failed:
+            return "rejected", VideoReason.INFERENCE_FAILED, f"the model failed on all {failed} frames that were decoded"
         reason = VideoReason.DECODE_TIMEOUT if timed_out else VideoReason.NO_FRAME_DECODED
         return "rejected", reason, f"none of {counts.expected} frames could be decoded"
     lost = f"{counts.lost} of {counts.expected} frames are lost, {counts.suspect} are suspect"
@@ -107,6 +110,8 @@ def video_status(
         return "partial", VideoReason.FILE_TRUNCATED, f"{probe.truncated}; {lost}"
     if probe.unread:
         return "partial", VideoReason.FILE_DAMAGED, f"{probe.unread}; {lost}"
+    if failed:
+        return "partial", VideoReason.INFERENCE_FAILED, f"the model failed on {failed} frames; {lost}"
     if counts.lost:
         return "partial", VideoReason.FRAMES_LOST, lost
     if counts.suspect:

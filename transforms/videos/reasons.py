@@ -24,6 +24,7 @@ class VideoReason(StrEnum):
     DECODE_TIMEOUT = "decode_timeout"
     FRAMES_LOST = "frames_lost"
     FRAMES_SUSPECT = "frames_suspect"
+    INFERENCE_FAILED = "inference_failed"
     FILE_TRUNCATED = "file_truncated"
     FILE_DAMAGED = "file_damaged"
     LEDGER_NOT_CLOSED = "ledger_not_closed"

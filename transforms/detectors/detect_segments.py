@@ -1,0 +1,192 @@
+"""Runs the model over segments in parallel, in Beam; the model is loaded once for each worker process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.utils.shared import Shared
+
+from transforms.detections.detect_settings import DetectSettings
+from transforms.detections.output_folder import OutputFolder, load_findings, save_findings
+from transforms.detections.pixel_products import product_files, writing_products
+from transforms.detections.segment_outcome import SegmentOutcome
+from transforms.detections.segment_findings import FrameRows, SegmentFindings
+from transforms.detections.tables import VideoFacts
+from transforms.detectors.detector import Detector
+from transforms.detectors.loading import load_detector
+from transforms.detectors.segment_detection import SegmentTimes, detect_in_segment
+from transforms.videos.deadline import TookTooLong, ahead_within
+from transforms.videos.decoding import DecodedFrame, SegmentDecoder
+from transforms.videos.frame_ledger import count_frames
+from transforms.videos.remote_videos import source_of
+from transforms.videos.video_parts import VideoPart
+
+NAMESPACE = "boxmill"
+
+
+def _counter(name: str) -> Metrics.DelegatingCounter:
+    return Metrics.counter(NAMESPACE, name)
+
+
+_model_loads, _load_ms = _counter("model_loads"), _counter("load_ms")
+_batches, _inference_ms, _decode_ms = _counter("batches"), _counter("inference_ms"), _counter("decode_ms")
+_frames_done, _frames_reused = _counter("frames_done"), _counter("frames_reused")
+_segments_inferred, _segments_reused = _counter("segments_inferred"), _counter("segments_reused")
+_frames = {name: _counter(f"frames_{name}") for name in ("ok", "suspect", "skipped", "lost")}
+_batch_size = Metrics.distribution(NAMESPACE, "batch_size")
+
+
+class LoadedModel:
+    """A detector, and how long it took to load; one for each process."""
+
+    def __init__(self, settings: DetectSettings) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        begun = time.monotonic()
+        self.detector: Detector = load_detector(
+            settings.model_path,
+            label_map=settings.label_map_path,
+            batch_size=settings.batch_size,
+            trust_model=settings.trust_model,
+        )
+        self.load_ms = round(1000 * (time.monotonic() - begun))
+        self._lock = threading.Lock()
+        self._is_counted = False
+
+    def count_once(self) -> None:
+        """Counts this load, in the first bundle that uses it."""
+        with self._lock:
+            if self._is_counted:
+                return
+            self._is_counted = True
+        _model_loads.inc()
+        _load_ms.inc(self.load_ms)
+
+
+class _DetectSegmentDoFn(beam.DoFn):
+    """Keeps the model."""
+
+    def __init__(self, settings: DetectSettings, shared: Shared, is_resumed: bool) -> None:
+        self._settings = settings
+        self._shared = shared
+        self._is_resumed = is_resumed
+        self._model: LoadedModel | None = None
+
+    def setup(self) -> None:
+        # A run that finds finished segments may need no model: it is then loaded for the first one that does.
+        if not self._is_resumed:
+            self._load()
+
+    def _load(self) -> LoadedModel:
+        settings = self._settings
+        if self._model is None:
+            self._model = self._shared.acquire(lambda: LoadedModel(settings))
+        return self._model
+
+    def start_bundle(self) -> None:
+        if self._model is not None:
+            self._model.count_once()
+
+    def process(self, part: VideoPart) -> Iterator[tuple[str, SegmentOutcome]]:
+        settings, folder = self._settings, OutputFolder(self._settings.output)
+        segment = part.spec.name
+        path = folder.findings(part.fingerprint, segment, settings)
+        files = product_files(folder, part.fingerprint, segment, settings)
+        findings, is_reused = load_findings(path), True
+        begun, times = time.monotonic(), SegmentTimes()
+        if findings is None:
+            model, is_reused = self._load(), False
+            model.count_once()
+            findings = infer(part, model.detector, settings, files, times)
+            if findings.timed_out:
+                path = folder.attempt(part.fingerprint, segment, settings)
+            save_findings(path, findings)
+        elif missing := {kind: file for kind, file in files.items() if not os.path.exists(file)}:
+            redraw(part, findings, settings, missing)
+        _count(findings, times, is_reused)
+        frames, seconds = sum(times.batches), time.monotonic() - begun
+        first = part.spec.first_frame_index
+        yield part.fingerprint, SegmentOutcome(part.spec.index, path, is_reused, first, frames, seconds)
+
+
+def _count(findings: SegmentFindings, times: SegmentTimes, is_reused: bool) -> None:
+    counts = count_frames(findings.records)
+    if is_reused:
+        _segments_reused.inc()
+        _frames_reused.inc(counts.expected)
+        return
+    _segments_inferred.inc()
+    _frames_done.inc(counts.skipped + counts.lost)  # the processed ones were counted as they came
+    _batches.inc(len(times.batches))
+    for size in times.batches:
+        _batch_size.update(size)
+    _inference_ms.inc(round(1000 * times.inference_s))
+    _decode_ms.inc(round(1000 * times.decode_s))
+    for record in findings.records:
+        _frames[record.health if record.status == "processed" else record.status].inc()
+
+
+def infer(
+    part: VideoPart, detector: Detector, settings: DetectSettings, files: Mapping[str, str], times: SegmentTimes
+) -> SegmentFindings:
+    """A segment's findings by the model; ``files`` are written on the way."""
+    spec = part.spec
+
+    with writing_products(files, _facts(part, settings), Fraction(part.pixel_aspect), settings) as sink:
+
+        def each(frame: DecodedFrame, rows: FrameRows) -> None:
+            _frames_done.inc()
+            sink(frame, rows)
+
+        findings = detect_in_segment(
+            SegmentDecoder(source_of(part.path), spec),
+            spec,
+            detector.detect,
+            batch_size=settings.batch_size,
+            floor=settings.floor,
+            limit_seconds=settings.segment_limit_seconds,
+            frame_bytes=3 * part.width * part.height,
+            each=each,
+            times=times,
+        )
+    return replace(findings, warnings=detector.warnings)
+
+
+def redraw(part: VideoPart, findings: SegmentFindings, settings: DetectSettings, files: Mapping[str, str]) -> None:
+    """Writes pixel products of a segment whose findings are known: decoding alone, no model."""
+    known = {rows.frame_index: rows for rows in findings.frames}
+    processed = {record.frame_index for record in findings.records if record.status == "processed"}
+    decoder = SegmentDecoder(source_of(part.path), part.spec)
+    with writing_products(files, _facts(part, settings), Fraction(part.pixel_aspect), settings) as sink:
+        try:
+            for frame in ahead_within(decoder, settings.segment_limit_seconds):
+                if frame.frame_index in processed:
+                    sink(frame, known.get(frame.frame_index) or FrameRows.none(frame.frame_index))
+        except TookTooLong:
+            pass
+
+
+def _facts(part: VideoPart, settings: DetectSettings) -> VideoFacts:
+    return VideoFacts(part.name, part.spec.time_base, part.width, part.height, settings.model.fingerprint)
+
+
+@dataclass
+class DetectSegments(beam.PTransform):
+    """VideoParts to ``(fingerprint, SegmentOutcome)``; segments that an earlier run finished are not run again.
+
+    Attributes:
+      settings: of the run.
+      is_resumed: the store holds findings of these settings.
+    """
+
+    settings: DetectSettings
+    is_resumed: bool
+
+    def expand(self, parts: beam.PCollection[VideoPart]) -> beam.PCollection[tuple[str, SegmentOutcome]]:
+        return parts | "Detect segment" >> beam.ParDo(_DetectSegmentDoFn(self.settings, Shared(), self.is_resumed))
