@@ -26,7 +26,8 @@ def finish_video(
     element: tuple[str, Mapping[str, Iterable[Any]]], settings: DetectSettings
 ) -> Iterator[dict[str, Any]]:
     """The manifests of a video, one for each of its names."""
-    [video]: list[ProbedVideo] = list(element[1][VIDEOS])
+    videos: list[ProbedVideo] = list(element[1][VIDEOS])
+    [video] = videos
     outcomes: list[SegmentOutcome] = sorted(element[1][OUTCOMES], key=lambda outcome: outcome.index)
     for name in video.names:
         manifest = write_results(video, name, outcomes, settings)
