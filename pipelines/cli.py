@@ -13,6 +13,8 @@ from pipelines.version import VERSION
 COMMANDS = {
     "build": ("pipelines.build_tfrecords", "annotated images to a TFRecord dataset"),
     "demo": ("pipelines.demo", "try it: a generated sample, built and verified"),
+    "detect": ("pipelines.detect_video", "detection model over videos, every frame accounted for"),
+    "inspect": ("pipelines.inspect_input", "what a model, a dataset or a video is, on one screen"),
     "verify": ("pipelines.verify_tfrecords", "check every byte of a dataset"),
 }
 

@@ -43,8 +43,8 @@ def summary(manifest: Mapping[str, Any], folder: str, counters: Mapping[str, int
     lines += [
         f"frames:   {frames.get('expected', 0):,} expected = {frames.get('processed', 0):,} processed + "
         f"{frames.get('skipped', 0):,} skipped + {frames.get('lost', 0):,} lost",
-        f"segments: {counters.get('segments_inferred', 0):,} inferred, {counters.get('segments_reused', 0):,} kept from "
-        "an earlier run",
+        f"segments: {counters.get('segments_inferred', 0):,} inferred, {counters.get('segments_reused', 0):,} kept "
+        "from an earlier run",
         _model_line(counters),
         f"results:  {folder} (manifest.json over all; raw detections for other thresholds in .boxmill/segments)",
     ]

@@ -113,12 +113,16 @@ flags.DEFINE_float(
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
-    "max_megapixels", 64, "Videos with larger frames are rejected before one is decoded.", lower_bound=1, flag_values=FLAGS
+    "max_megapixels",
+    64,
+    "Videos with larger frames are rejected before one is decoded.",
+    lower_bound=1,
+    flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "logdir",
     None,
-    "Folder for TensorBoard: detections of each class, frame rate and a few annotated frames, a new folder for each run.",
+    "Folder for TensorBoard, one for each run in it: detections of each class, frame rate, a few annotated frames.",
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean(
@@ -312,7 +316,11 @@ def _settings(values: flags.FlagValues, info: ModelInfo, labels: LabelMap) -> De
         batch_size=values.batch_size,
         min_score=values.min_score,
         cut=CutSettings(
-            values.stream, sampling, values.segment_seconds, values.segment_time_limit, values.max_megapixels * 1_000_000
+            values.stream,
+            sampling,
+            values.segment_seconds,
+            values.segment_time_limit,
+            values.max_megapixels * 1_000_000,
         ),
         exports=tuple(sorted(set(values.exports))),
         as_annotations=values.as_annotations,

@@ -73,7 +73,14 @@ def _unknown_message(argument: str, known: Sequence[str]) -> str:
     return f"unknown flag {name}" + (f", did you mean {close[0]}?" if close else "; --help lists the flags")
 
 
-def help_text(summary: str, usage: str, defined: flags.FlagValues, examples: Sequence[str] = ()) -> str:
+def help_text(
+    summary: str,
+    usage: str,
+    defined: flags.FlagValues,
+    examples: Sequence[str] = (),
+    *,
+    takes_beam_options: bool = True,
+) -> str:
     """The text of ``--help``: what the command does, its flags in the order of their definition, examples."""
     lines = [summary, "", f"Usage: {usage}", "", "Flags:"]
     for flag in (item for items in defined.flags_by_module_dict().values() for item in items):
@@ -85,11 +92,9 @@ def help_text(summary: str, usage: str, defined: flags.FlagValues, examples: Seq
         lines += textwrap.wrap(
             " ".join(flag.help.split()) + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6
         )
-    lines += [
-        "",
-        "Any option of Apache Beam may stand beside these, such as --runner, --direct_num_workers and",
-    ]
-    lines += ["--direct_running_mode=multi_processing."]
+    if takes_beam_options:
+        lines += ["", "Any option of Apache Beam may stand beside these, such as --runner, --direct_num_workers and"]
+        lines += ["--direct_running_mode=multi_processing."]
     if examples:
         lines += ["", "Examples:", *(f"  {example}" for example in examples)]
     return "\n".join(lines) + "\n"

@@ -23,9 +23,7 @@ Sink = Callable[[DecodedFrame, FrameRows], None]
 """Takes a frame and its stored detections, in the order of the frames."""
 
 
-def product_files(
-    folder: OutputFolder, fingerprint: str, segment: str, settings: DetectSettings
-) -> Mapping[str, str]:
+def product_files(folder: OutputFolder, fingerprint: str, segment: str, settings: DetectSettings) -> Mapping[str, str]:
     """The file of each product that the settings ask for."""
     files = {}
     if settings.annotated_video:

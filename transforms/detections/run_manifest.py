@@ -50,9 +50,7 @@ def run_manifest(
     }
 
 
-def finished_run(
-    folder: OutputFolder, settings: DetectSettings, files: Sequence[VideoFile]
-) -> dict[str, Any] | None:
+def finished_run(folder: OutputFolder, settings: DetectSettings, files: Sequence[VideoFile]) -> dict[str, Any] | None:
     """The manifest of a run with these inputs and settings that is complete; None where there is work to do."""
     manifest = read_manifest(folder.path)
     if manifest is None:

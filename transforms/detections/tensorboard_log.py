@@ -20,7 +20,7 @@ from PIL import Image
 
 from transforms.detections.detect_settings import DetectSettings
 from transforms.detections.drawing import draw_detections
-from transforms.detections.output_folder import OutputFolder, load_findings
+from transforms.detections.output_folder import load_findings
 from transforms.detections.segment_findings import FrameRows
 from transforms.detections.segment_outcome import SegmentOutcome
 from transforms.detections.video_results import DETECTIONS_FILE, FRAMES_FILE

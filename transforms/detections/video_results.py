@@ -156,9 +156,7 @@ def _write_probed(
     counts = count_frames(account.records)
     try:
         close_ledger(probe.pts, account.records)
-        status, reason, detail = video_status(
-            probe, counts, timed_out=account.timed_out, failed=len(account.failures)
-        )
+        status, reason, detail = video_status(probe, counts, timed_out=account.timed_out, failed=len(account.failures))
     except LedgerNotClosed as error:
         reason, detail = VideoReason.LEDGER_NOT_CLOSED, str(error)
     frames = frame_table(facts, account.records, account.found)

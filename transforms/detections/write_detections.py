@@ -37,9 +37,7 @@ def finish_video(
     _videos_done.inc()
 
 
-def _commit(
-    manifests: list[dict[str, Any]], settings: DetectSettings, inputs: Mapping[str, Any]
-) -> dict[str, Any]:
+def _commit(manifests: list[dict[str, Any]], settings: DetectSettings, inputs: Mapping[str, Any]) -> dict[str, Any]:
     manifest = run_manifest(manifests, settings, inputs)
     commit(OutputFolder(settings.output), manifest)
     return manifest

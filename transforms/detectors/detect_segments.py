@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -16,8 +17,8 @@ from apache_beam.utils.shared import Shared
 from transforms.detections.detect_settings import DetectSettings
 from transforms.detections.output_folder import OutputFolder, load_findings, save_findings
 from transforms.detections.pixel_products import product_files, writing_products
-from transforms.detections.segment_outcome import SegmentOutcome
 from transforms.detections.segment_findings import FrameRows, SegmentFindings
+from transforms.detections.segment_outcome import SegmentOutcome
 from transforms.detections.tables import VideoFacts
 from transforms.detectors.detector import Detector
 from transforms.detectors.loading import load_detector
@@ -48,6 +49,7 @@ class LoadedModel:
 
     def __init__(self, settings: DetectSettings) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it tells users what its own functions do
         begun = time.monotonic()
         self.detector: Detector = load_detector(
             settings.model_path,

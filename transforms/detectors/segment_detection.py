@@ -101,9 +101,7 @@ def detect_in_segment(
     )
 
 
-def batches(
-    frames: Iterable[DecodedFrame], size: int, given_up: list[TookTooLong]
-) -> Iterator[list[DecodedFrame]]:
+def batches(frames: Iterable[DecodedFrame], size: int, given_up: list[TookTooLong]) -> Iterator[list[DecodedFrame]]:
     """Frames in lists of ``size``; a frame whose picture has another size begins a new one.
 
     Where the frames stop coming in time, the error is put into ``given_up``, and what is there is a batch.

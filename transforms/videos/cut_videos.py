@@ -61,14 +61,10 @@ def cut_video(element: tuple[str, ProbedVideo], settings: CutSettings, is_wanted
     if isinstance(probe, VideoRefused) or not is_wanted(video):
         return
     aspect = 1 / probe.pixel_aspect if probe.quarter_turns % 2 else probe.pixel_aspect
-    specs = plan_segments(
-        probe, settings.segment_seconds, sampling=settings.sampling, max_pixels=settings.max_pixels
-    )
+    specs = plan_segments(probe, settings.segment_seconds, sampling=settings.sampling, max_pixels=settings.max_pixels)
     for spec in specs:
         _frames_planned.inc(len(spec.pts))
-        yield VideoPart(
-            video.fingerprint, video.path, video.names[0], probe.width, probe.height, str(aspect), spec
-        )
+        yield VideoPart(video.fingerprint, video.path, video.names[0], probe.width, probe.height, str(aspect), spec)
 
 
 @dataclass

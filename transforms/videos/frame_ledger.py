@@ -100,7 +100,11 @@ def video_status(
     """
     if counts.processed == 0:
         if failed:
-            return "rejected", VideoReason.INFERENCE_FAILED, f"the model failed on all {failed} frames that were decoded"
+            return (
+                "rejected",
+                VideoReason.INFERENCE_FAILED,
+                f"the model failed on all {failed} frames that were decoded",
+            )
         reason = VideoReason.DECODE_TIMEOUT if timed_out else VideoReason.NO_FRAME_DECODED
         return "rejected", reason, f"none of {counts.expected} frames could be decoded"
     lost = f"{counts.lost} of {counts.expected} frames are lost, {counts.suspect} are suspect"
