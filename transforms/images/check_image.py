@@ -23,13 +23,14 @@ CheckDepth = Literal["full", "header"]
 
 # An allow-list: some of Pillow's other plugins run programs (EPS) or read what no reader can.
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+_SIGNATURES = (b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 _KEPT = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
 # What Pillow lets pass and the readers do not, by the header check and by the full one.
 _INSPECTIONS = {"jpeg": (missing_jpeg_end, broken_jpeg), "png": (missing_png_end, broken_png)}
 _ORIENTATION_TAG = 0x0112
 _JPEG_QUALITY = 95
 
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our own limit is below Pillow's
+warnings.filterwarnings("ignore", module=r"PIL\.")  # what Pillow warns of is judged here, and put down in the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ def check_image(data: bytes, policy: ImagePolicy) -> CheckedImage:
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
+        if data.startswith(_SIGNATURES):
+            raise ImageRefused(Reason.IMAGE_UNREADABLE, "the header is cut or damaged, or of a rare kind") from None
         raise ImageRefused(Reason.FORMAT_UNSUPPORTED, f"no known image format, it begins {data[:16]!r}") from None
     except Image.DecompressionBombError as error:
         raise ImageRefused(Reason.IMAGE_TOO_LARGE, str(error)) from None
