@@ -6,7 +6,6 @@ annotation files -> Read -> Plan shards -> Assign shards -> Write shards -> Comm
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import sys
@@ -360,7 +359,7 @@ def _shard_counts(text: str | None, splits: Sequence[str]) -> dict[str, int]:
 
 
 def _identity(values: flags.FlagValues, inputs: BuildInputs, plan_settings: PlanSettings) -> BuildIdentity:
-    from transforms.shards.manifest import FORMAT_VERSION, BuildIdentity
+    from transforms.shards.manifest import BuildIdentity, dataset_fingerprint
 
     settings = {
         "format": values.format,
@@ -386,8 +385,7 @@ def _identity(values: flags.FlagValues, inputs: BuildInputs, plan_settings: Plan
         "image_bytes": inputs.listing.bytes,
         "images_digest": inputs.listing.digest,
     }
-    everything = [FORMAT_VERSION, VERSION, values.name, values.version, settings, source]
-    fingerprint = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+    fingerprint = dataset_fingerprint(values.name, values.version, settings, [source], VERSION)
     return BuildIdentity(values.name, values.version, fingerprint, settings, [source], VERSION)
 
 

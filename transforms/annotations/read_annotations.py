@@ -10,7 +10,9 @@ from apache_beam.metrics import Metrics
 
 from transforms.annotations.annotation_files import ReadUnit, format_of_unit
 from transforms.annotations.packs import encode_pack, pack_readings
+from transforms.images.image_names import IMAGE_SUFFIXES, name_parts
 from transforms.images.image_store import ImageStore
+from transforms.ledger.reasons import Reason
 from transforms.records import AnnotatedImage, ReadContext, Reading, Rejection
 
 _ANNOTATION_FOLDERS = ("annotations", "annotation", "xmls", "xml", "labels")
@@ -25,18 +27,26 @@ def read_unit(unit: ReadUnit) -> Iterator[Reading]:
         context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0)
         with open(path, "rb") as stream:
             for reading in annotation_format.read(stream, context):
-                yield _placed(reading, store) if isinstance(reading, AnnotatedImage) and reading.folder else reading
+                yield located(reading, store) if isinstance(reading, AnnotatedImage) else reading
 
 
-def _placed(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
-    """The image under the name that it has below the images' root.
+def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
+    """The image under the name that it has below the images' root, which is then its key.
 
-    An annotation file in a subfolder names an image in the same subfolder – less folders that only say that
+    Most names are that already. Others are looked for: names without an extension, or of another machine; and names
+    in annotation files of a subfolder, which mean an image in the same subfolder – less folders that only say that
     annotations are in them, so ``train/annotations/1.xml`` is about ``train/1.jpg`` – unless there is none.
     """
-    folders = [folder for folder in image.folder.split("/") if folder.lower() not in _ANNOTATION_FOLDERS]
-    name = "/".join([*folders, image.file_name])
-    return replace(image, file_name=name) if folders and store.has(name) else image
+    folders = [folder for folder in image.folder.split("/") if folder and folder.lower() not in _ANNOTATION_FOLDERS]
+    has_suffix = image.file_name.lower().endswith(IMAGE_SUFFIXES)
+    if not folders and has_suffix and not name_parts(image.file_name)[1]:
+        return image
+    name = store.locate("/".join([*folders, image.file_name])) if folders else None
+    name = name or store.locate(image.file_name)
+    if name is None:
+        return image
+    repairs = image.repairs if has_suffix else (*image.repairs, Reason.NAME_COMPLETED)
+    return replace(image, file_name=name, repairs=repairs)
 
 
 def read_packs(unit: ReadUnit) -> Iterator[bytes]:

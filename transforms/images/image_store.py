@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -66,7 +67,7 @@ class ImageStore:
         """
         if "\0" in file_name:
             raise ImageRefused(Reason.NAME_NOT_UNICODE, "the name holds a NUL character")
-        candidates = [name for name in candidate_names(file_name) if ".." not in name.split("/")]
+        candidates = _safe_candidates(file_name)
         for name in candidates:
             data = self._read_exact(name)
             if data is not None:
@@ -83,13 +84,14 @@ class ImageStore:
             )
         raise ImageRefused(Reason.IMAGE_MISSING, f"no such file in {self.root}")
 
-    def has(self, file_name: str) -> bool:
-        """Whether ``read`` would find a file for the name; nothing is opened."""
-        return any(
-            os.path.lexists(f"{self._real_root}/{name}") or self._find_equivalent(name) is not None
-            for name in candidate_names(file_name)
-            if "\0" not in name
-        )
+    def locate(self, file_name: str) -> str | None:
+        """The name under the root of the file that ``read`` would open, or None; nothing is opened."""
+        candidates = _safe_candidates(file_name)
+        for name in candidates:
+            with contextlib.suppress(ValueError):  # no file can have such a name
+                if os.path.lexists(f"{self._real_root}/{name}"):
+                    return name
+        return next((found for name in candidates if (found := self._find_equivalent(name)) is not None), None)
 
     def _read_exact(self, name: str) -> bytes | None:
         path = f"{self._real_root}/{name}"
@@ -163,6 +165,10 @@ class ImageStore:
                 names = []
             self._listings[folder] = {_unicode_name(name, strict=False): name for name in sorted(names)}
         return self._listings[folder]
+
+
+def _safe_candidates(file_name: str) -> list[str]:
+    return [name for name in candidate_names(file_name) if ".." not in name.split("/")]
 
 
 def _is_inside(path: str, root: str) -> bool:

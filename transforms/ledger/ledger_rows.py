@@ -101,9 +101,11 @@ def _parquet(
         pa.array(map(_storable, column), type=field.type) if field.type == pa.string() else pa.array(column, field.type)
         for column, field in zip(columns, schema, strict=True)
     ]
-    table = pa.Table.from_arrays(arrays, schema=schema.with_metadata(metadata))
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", store_schema=False)
+    with pq.ParquetWriter(buffer, schema, compression="zstd", store_schema=False) as writer:
+        writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+        if metadata:  # as the file's own: metadata of the schema is not written without the stored schema
+            writer.add_key_value_metadata(dict(metadata))
     return buffer.getvalue()
 
 

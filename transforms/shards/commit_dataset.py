@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 
@@ -104,10 +105,17 @@ def commit_dataset(
             f"--max_reject_ratio={max_reject_ratio:g} allows; {folder}/{LEDGER_FOLDER} says why. Mend them, or allow "
             "more and run again: finished shards are kept"
         )
-    manifest = make_manifest(identity, shards, plan.fractions.names, counts, class_ids)
+    described = {name: _size_and_digest(os.path.join(folder, name)) for name in [*files, *ledger_files]}
+    manifest = make_manifest(identity, shards, plan.fractions.names, counts, class_ids, described)
     _commit_manifest(folder, manifest)
     remove_leftovers(folder)
     return manifest
+
+
+def _size_and_digest(path: str) -> dict[str, object]:
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": file.tell(), "sha256": digest}
 
 
 def _write_description(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,14 @@ from transforms.shards.shard_result import ShardResult
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
+
+
+def dataset_fingerprint(
+    name: str, version: str, settings: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], boxmill_version: str
+) -> str:
+    """The digest of everything that a dataset's bytes depend on: all that the manifest says of inputs and settings."""
+    everything = [FORMAT_VERSION, boxmill_version, name, version, settings, *sources]
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
 class NotADataset(ValueError):
@@ -46,8 +55,18 @@ def make_manifest(
     splits: Sequence[str],
     counts: Counts,
     class_ids: ClassIds,
+    files: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The manifest of a finished build; ``results`` are those of shards, in order."""
+    """The manifest of a finished build.
+
+    Args:
+      identity: of the build.
+      results: of the shards, in order.
+      splits: names of the splits, in order.
+      counts: of all images and boxes.
+      class_ids: the classes.
+      files: ``bytes`` and ``sha256`` of every file beside the shards.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "name": identity.name,
@@ -74,6 +93,7 @@ def make_manifest(
             },
         },
         "reasons": dict(sorted(counts.reasons.items())),
+        "files": {name: dict(file) for name, file in sorted(files.items())},
         "splits": {split: _split([result for result in results if result.key.split == split]) for split in splits},
     }
 

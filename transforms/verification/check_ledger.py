@@ -140,7 +140,9 @@ def _check_files(folder: str, key: ShardKey, shards: int, fingerprint: str) -> L
     except _UNREADABLE as error:
         return LedgerCheck(findings=[_unreadable(file, error)])
     check.counts = counts
-    if check.result is not None:
+    if check.result is None:
+        check.findings.append(Finding(Code.LEDGER_RESULT, images, "", "it does not say what the builder counted"))
+    else:
         _compare_with_result(check, check.result, key, fingerprint, images)
     return check
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from transforms.examples.class_ids import ClassIds
+from transforms.shards.manifest import dataset_fingerprint
 from transforms.shards.shard_result import shard_file_name
 from transforms.splits.shard_plan import ShardKey
 
@@ -126,7 +125,13 @@ def parse_manifest(manifest: Mapping[str, Any]) -> StatedDataset:
         name=name,
         version=_text(fields["version"], "version"),
         fingerprint=_text(fields["fingerprint"], "fingerprint"),
-        expected_fingerprint=_fingerprint(manifest),
+        expected_fingerprint=dataset_fingerprint(
+            manifest["name"],
+            manifest["version"],
+            manifest["settings"],
+            _list(manifest["sources"], "sources"),
+            manifest["boxmill_version"],
+        ),
         class_ids=ClassIds.from_labels(labels),
         class_boxes=class_boxes,
         images=_counts(counts["images"], "counts.images", ("read", "written", "repaired", "rejected")),
@@ -136,19 +141,6 @@ def parse_manifest(manifest: Mapping[str, Any]) -> StatedDataset:
         ground_truth_splits=ground_truth,
         files=_files(manifest["files"]) if "files" in manifest else None,
     )
-
-
-def _fingerprint(manifest: Mapping[str, Any]) -> str:
-    """As the build computes it from all that the bytes depend on."""
-    everything = [
-        manifest["format_version"],
-        manifest["boxmill_version"],
-        manifest["name"],
-        manifest["version"],
-        manifest["settings"],
-        *_list(manifest["sources"], "sources"),
-    ]
-    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
 def _classes(value: Any) -> tuple[dict[str, int], dict[str, int]]:
