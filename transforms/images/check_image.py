@@ -149,7 +149,9 @@ def _rewrite(image: Image.Image, orientation: int, to_png: bool) -> CheckedImage
 
 def _without_metadata(image: Image.Image) -> Image.Image:
     """The pixels alone, in a mode that a PNG holds without loss: an old EXIF block could turn the picture again."""
-    if image.mode not in ("L", "LA", "RGB", "RGBA", "I;16"):
+    if image.mode.startswith("I;16"):  # Pillow's own conversion of the other byte order cuts values to 8 bits
+        return Image.frombytes("I;16", image.size, image.tobytes(), "raw", image.mode)
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
         image = image.convert(_png_mode(image))
     return Image.frombytes(image.mode, image.size, image.tobytes())
 
@@ -157,4 +159,4 @@ def _without_metadata(image: Image.Image) -> Image.Image:
 def _png_mode(image: Image.Image) -> str:
     if image.mode in ("PA", "La", "RGBa") or "transparency" in image.info:
         return "RGBA"
-    return {"1": "L", "I;16B": "I;16", "I;16L": "I;16"}.get(image.mode, "RGB")
+    return "L" if image.mode == "1" else "RGB"

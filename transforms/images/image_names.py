@@ -61,6 +61,6 @@ def candidate_names(file_name: str) -> list[str]:
     suffixes = ["/".join(parts[start:]) for start in range(len(parts) if left_root else 1)]
     if parts and not left_root:
         suffixes += ["/".join([*parts[:-1], folder, parts[-1]]) for folder in IMAGE_FOLDERS]
-    if "\\" in file_name:  # on POSIX systems also a letter of a name like any other
+    if "\\" in file_name or _DRIVE.match(file_name):  # on POSIX systems also letters of a name like any others
         suffixes.insert(0, file_name)
     return [suffix for suffix in suffixes if suffix]
