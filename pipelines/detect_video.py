@@ -112,11 +112,11 @@ flags.DEFINE_float(
     "Seconds that the decoder of one segment, or the probe of one video, may take before it is given up.",
     flag_values=FLAGS,
 )
-flags.DEFINE_integer(
+flags.DEFINE_float(
     "max_megapixels",
-    64,
+    64.0,
     "Videos with larger frames are rejected before one is decoded.",
-    lower_bound=1,
+    lower_bound=0.01,
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
@@ -320,7 +320,7 @@ def _settings(values: flags.FlagValues, info: ModelInfo, labels: LabelMap) -> De
             sampling,
             values.segment_seconds,
             values.segment_time_limit,
-            values.max_megapixels * 1_000_000,
+            round(values.max_megapixels * 1e6),
         ),
         exports=tuple(sorted(set(values.exports))),
         as_annotations=values.as_annotations,

@@ -147,7 +147,7 @@ BAD_VIDEOS = [
     BadVideo("noise.mp4", _bytes(random.Random(1).randbytes(50_000)), "rejected", R.VIDEO_UNREADABLE),
     BadVideo("html.mp4", _bytes(b"<html><body>404</body></html>" * 99), "rejected", R.VIDEO_UNREADABLE),
     BadVideo("hls.mp4", _bytes(HLS), "rejected", R.VIDEO_UNREADABLE),
-    BadVideo("hls.m3u8", _bytes(HLS), "rejected", R.CONTAINER_NOT_ALLOWED),
+    BadVideo("hls.m3u8", _bytes(HLS + b"#\n"), "rejected", R.CONTAINER_NOT_ALLOWED),
     BadVideo("concat.mp4", _bytes(b"ffconcat version 1.0\nfile /etc/passwd\n"), "rejected", R.CONTAINER_NOT_ALLOWED),
     BadVideo("dash.mpd", _bytes(DASH), "rejected", R.VIDEO_UNREADABLE),
     BadVideo("png.mp4", _picture("png"), "rejected", R.CONTAINER_NOT_ALLOWED),

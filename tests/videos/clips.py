@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -47,8 +47,9 @@ def write_clip(
     container_options: Mapping[str, str] | None = None,
     rotation: int = 0,
     audio: bool = False,
+    picture: Callable[[int, int, int], np.ndarray] = numbered_picture,
 ) -> Path:
-    """Encodes numbered pictures; ``pts`` (in ``time_base``) makes the rate variable."""
+    """Encodes numbered pictures, or others; ``pts`` (in ``time_base``) makes the rate variable."""
     options = dict(FAST if options is None and codec == "libx264" else options or {})
     with av.open(str(path), "w", format=container_format, options=dict(container_options or {})) as out:
         stream = out.add_stream(codec, rate=30, options=options)
@@ -64,7 +65,7 @@ def write_clip(
             for packet in _tone(sound, frames / 30):
                 out.mux(packet)
         for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(numbered_picture(number, *size), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(picture(number, *size), format="rgb24")
             frame.pts = pts[number] if pts is not None else number
             frame.time_base = time_base
             out.mux(stream.encode(frame))

@@ -176,7 +176,7 @@ def _frames(arrays: Mapping[str, NDArray[Any]]) -> Iterator[FrameRows]:
             arrays["boxes"][start:end],
             arrays["scores"][start:end],
             arrays["classes"][start:end],
-            None if masks is None else masks[start:end] / np.float32(255),
+            None if masks is None else masks[start:end].astype(np.float32) / np.float32(255),
             None if keypoints is None else keypoints[start:end],
         )
 

@@ -105,9 +105,17 @@ def finished_results(settings: DetectSettings, name: str, fingerprint: str) -> d
     return None if manifest["reason"] in _TRIED_AGAIN else manifest
 
 
+def names_by_folder(video: ProbedVideo) -> list[list[str]]:
+    """The names of a video, those together that differ in their ending alone: they share a folder of results."""
+    folders: dict[str, list[str]] = {}
+    for name in video.names:
+        folders.setdefault(video_folder_name(name, video.fingerprint), []).append(name)
+    return list(folders.values())
+
+
 def is_unfinished(video: ProbedVideo, settings: DetectSettings) -> bool:
     """Whether a video needs any work, under one of its names."""
-    return any(finished_results(settings, name, video.fingerprint) is None for name in video.names)
+    return any(finished_results(settings, names[0], video.fingerprint) is None for names in names_by_folder(video))
 
 
 def write_results(

@@ -14,7 +14,7 @@ from transforms.detections.output_folder import OutputFolder, commit
 from transforms.detections.run_manifest import run_manifest
 from transforms.detections.segment_outcome import SegmentOutcome
 from transforms.detections.tensorboard_log import log_video
-from transforms.detections.video_results import write_results
+from transforms.detections.video_results import names_by_folder, write_results
 from transforms.videos.video_parts import ProbedVideo
 
 _videos_done = Metrics.counter("boxmill", "videos_done")
@@ -29,11 +29,13 @@ def finish_video(
     videos: list[ProbedVideo] = list(element[1][VIDEOS])
     [video] = videos
     outcomes: list[SegmentOutcome] = sorted(element[1][OUTCOMES], key=lambda outcome: outcome.index)
-    for name in video.names:
+    for name, *others in names_by_folder(video):
         manifest = write_results(video, name, outcomes, settings)
         if settings.log_folder and manifest["folder"]:
             log_video(settings.log_folder, manifest, video, outcomes, settings)
         yield manifest
+        for other in others:
+            yield {**manifest, "video": {**manifest["video"], "name": other}}
     _videos_done.inc()
 
 
