@@ -13,9 +13,11 @@ from typing import Any
 from tests.sample_data import ledger_rows
 from transforms.annotations.formats import FORMATS
 from transforms.annotations.packs import PackedImage, decode_pack, pack_readings
+from transforms.annotations.read_annotations import located
 from transforms.images.check_image import ImagePolicy
+from transforms.images.image_store import ImageStore
 from transforms.ledger.counts import Counts, check_closing
-from transforms.records import ReadContext, Reading, Rejection
+from transforms.records import AnnotatedImage, ReadContext, Reading, Rejection
 from transforms.shards.write_shard import ShardMember, ShardSettings, write_shard
 from transforms.shards.write_shards import write_rejected
 from transforms.splits.assign_shards import assign_pack, index_pack
@@ -38,12 +40,14 @@ class LocalBuild:
         return ledger_rows(self.folder, table)
 
 
-def read_files(files: Mapping[str, bytes], source: str = "source") -> list[Reading]:
+def read_files(files: Mapping[str, bytes], images_root: Path) -> list[Reading]:
     """Reads annotation files, each by the format that its suffix tells."""
     readings: list[Reading] = []
+    store = ImageStore(str(images_root))
     for relative, data in files.items():
         annotation_format = FORMATS["voc" if relative.lower().endswith(".xml") else "coco"]
-        readings += annotation_format.read(io.BytesIO(data), ReadContext(source, relative))
+        for reading in annotation_format.read(io.BytesIO(data), ReadContext("source", relative)):
+            readings.append(located(reading, store) if isinstance(reading, AnnotatedImage) else reading)
     return readings
 
 
@@ -51,7 +55,7 @@ def build_locally(
     folder: Path, files: Mapping[str, bytes], images_root: Path, policy: ImagePolicy | None = None
 ) -> LocalBuild:
     """Reads, plans, assigns and writes; raises LedgerNotClosed if anything is lost on the way."""
-    packs = list(pack_readings(read_files(files)))
+    packs = list(pack_readings(read_files(files, images_root)))
     settings = PlanSettings(FRACTIONS, ShardSizing(), 1000.0)
     plan = make_plan([index_pack(pack, FRACTIONS) for pack in packs], settings)
     shards: defaultdict[ShardKey, list[Any]] = defaultdict(list)

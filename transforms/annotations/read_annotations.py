@@ -45,7 +45,8 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     name = name or store.locate(image.file_name)
     if name is None:
         return image
-    repairs = image.repairs if has_suffix else (*image.repairs, Reason.NAME_COMPLETED)
+    is_completed = not has_suffix and name.lower().endswith(IMAGE_SUFFIXES)
+    repairs = (*image.repairs, Reason.NAME_COMPLETED) if is_completed else image.repairs
     return replace(image, file_name=name, repairs=repairs)
 
 

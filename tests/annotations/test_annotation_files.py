@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.sample_data import coco_bytes, voc, write_files
+from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations, read_units
+
+COCO, VOC = coco_bytes([]), voc("a.jpg").encode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    files = {
+        "b.json": COCO,
+        "x/a.xml": VOC,
+        "x/[1].xml": VOC,
+        "readme.txt": b"",
+        ".hidden/c.xml": VOC,
+        "other.json": b"{}",
+    }
+    return write_files(tmp_path / "labels", files)
+
+
+def found(pattern: str | Path, format_name: str = "auto") -> list[tuple[str, str]]:
+    return [(file.relative, file.format) for file in find_annotations([str(pattern)], format_name)]
+
+
+def test_folder_is_searched_with_all_below(folder: Path) -> None:
+    assert found(folder) == [("b.json", "coco"), ("other.json", ""), ("x/[1].xml", "voc"), ("x/a.xml", "voc")]
+    assert found(folder, "voc") == [("x/[1].xml", "voc"), ("x/a.xml", "voc")]
+
+
+def test_pattern_and_file(folder: Path) -> None:
+    assert found(f"{folder}/**/*.xml") == [("x/[1].xml", "voc"), ("x/a.xml", "voc")]
+    assert found(f"{folder}/x/[1].xml") == [("[1].xml", "voc")]
+    assert found(f"{folder}/*.json") == [("b.json", "coco"), ("other.json", "")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("none", "does not exist"),
+        ("*.csv", "matches no file"),
+        ("empty", "is a folder without any .json or .xml file"),
+        ("other.json", "no known annotation format"),
+    ],
+)
+def test_what_is_not_there_is_said(folder: Path, pattern: str, message: str) -> None:
+    (folder / "empty").mkdir()
+    with pytest.raises(AnnotationsNotFound, match=message):
+        find_annotations([str(folder / pattern)], "auto")
+
+
+def test_pipes_and_devices_are_listed_and_never_opened(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.xml")
+    (folder / "zero.json").symlink_to("/dev/zero")
+    names = dict(found(folder))
+    assert (names["pipe.xml"], names["zero.json"]) == ("", "")
+
+
+def test_digest_is_of_the_content(folder: Path) -> None:
+    files = {file.relative: file for file in find_annotations([str(folder)], "auto")}
+    assert files["b.json"].sha256 == hashlib.sha256(COCO).hexdigest()
+    assert files["b.json"].bytes == len(COCO)
+
+
+def test_units_hold_every_file_of_a_known_format_once(tmp_path: Path) -> None:
+    write_files(tmp_path, {f"{number:03d}.xml": VOC for number in range(450)} | {"a.json": COCO, "b.json": b"{}"})
+    units = read_units(find_annotations([str(tmp_path)], "auto"), "photos", "photos", 1)
+    assert sorted(len(unit.files) for unit in units) == [1, 50, 200, 200]
+    names = [name for unit in units for _, name in unit.files]
+    assert sorted(names) == [*(f"{number:03d}.xml" for number in range(450)), "a.json"]
+    assert {unit.voc_origin for unit in units} == {1}
