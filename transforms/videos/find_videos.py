@@ -8,10 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-VIDEO_SUFFIXES = frozenset(
-    [".3g2", ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".nut"]
-    + [".ts", ".webm", ".wmv"]
-)
+_ENDINGS = "3g2 3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts nut ts webm wmv"
+VIDEO_SUFFIXES = frozenset(map(".{}".format, _ENDINGS.split()))
 _REMOTE = "://"
 
 
@@ -66,10 +64,7 @@ def display_name(path: str) -> str:
 
 def _meant_by(pattern: str) -> Iterator[VideoFile]:
     if is_remote(pattern):
-        from transforms.videos.remote_videos import match_files
-
-        for path, size, modified in match_files(pattern):
-            yield VideoFile(path, display_name(path), size, modified)
+        yield from _matched(pattern) or filter(_is_video, _matched(f"{pattern.rstrip('/')}/**"))
         return
     if os.path.isfile(pattern):
         paths: Iterable[str] = [pattern]
@@ -80,6 +75,16 @@ def _meant_by(pattern: str) -> Iterator[VideoFile]:
     for path in paths:
         status = os.stat(path)
         yield VideoFile(os.path.abspath(path), display_name(path), status.st_size, status.st_mtime)
+
+
+def _matched(pattern: str) -> list[VideoFile]:
+    from transforms.videos.remote_videos import match_files
+
+    return [VideoFile(path, display_name(path), size, modified) for path, size, modified in match_files(pattern)]
+
+
+def _is_video(file: VideoFile) -> bool:
+    return os.path.splitext(file.name)[1].lower() in VIDEO_SUFFIXES
 
 
 def _videos_below(folder: str) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
@@ -31,10 +30,9 @@ def source_of(path: str) -> Source:
 
 
 def match_files(pattern: str) -> Iterator[tuple[str, int, float]]:
-    """Path, size in bytes and time of change of each file that a pattern, or a folder's name, means."""
+    """Path, size in bytes and time of change of each file that a pattern means."""
     from apache_beam.io.filesystems import FileSystems
 
-    patterns = [pattern, os.path.join(pattern, "*")] if not any(mark in pattern for mark in "*?[") else [pattern]
-    for match in FileSystems.match(patterns):
+    for match in FileSystems.match([pattern]):
         for file in match.metadata_list:
             yield file.path, file.size_in_bytes, file.last_updated_in_seconds or 0.0
