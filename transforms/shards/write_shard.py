@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
-
 from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_objects, transpose_box
 from transforms.examples.class_ids import ClassIds
@@ -21,18 +19,17 @@ from transforms.examples.encode_image import image_features
 from transforms.examples.wire_format import encode_example
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
-from transforms.ledger.counts import Counts
-from transforms.ledger.ledger_rows import BoxRow, ImageRow, box_rows_parquet, image_rows_parquet
+from transforms.ledger.ledger_rows import ImageRow
 from transforms.ledger.reasons import Reason
-from transforms.records import AnnotatedImage, BoxProblem, ObjectAnnotation, Rejection
+from transforms.records import AnnotatedImage, BoxProblem, ObjectAnnotation
 from transforms.shards.atomic_file import AtomicFile, write_atomically
 from transforms.shards.coco_ground_truth import GroundTruthPart, part_file_name
 from transforms.shards.prefetch import prefetch
 from transforms.shards.record_framing import frame_record
-from transforms.shards.shard_result import ShardResult, ledger_file_name, shard_file_name
+from transforms.shards.shard_ledger import ShardLedger, read_result
+from transforms.shards.shard_result import ShardResult, shard_file_name
 from transforms.splits.shard_plan import ShardKey, ShardPlan, order_hash
 
-_RESULT_KEY = b"boxmill.shard"
 MAX_PICTURE_BYTES = 256 << 20
 
 
@@ -129,10 +126,9 @@ class _ShardWriter:
         self._plan = plan
         self._settings = settings
         self._shards = len(plan.starts[key.split])
-        self._image_rows: list[ImageRow] = []
-        self._box_rows: list[BoxRow] = []
         self._ground_truth = GroundTruthPart() if key.split in settings.ground_truth_splits else None
         self.result = ShardResult(key, settings.fingerprint, shard_file_name(settings.name, key, self._shards))
+        self._ledger = ShardLedger(self.result)
 
     def add(self, member: ShardMember, loaded: _Loaded | ImageRefused) -> tuple[list[bytes] | None, ImageRow]:
         """Encodes one image, or refuses it; either way it is accounted for."""
@@ -168,7 +164,7 @@ class _ShardWriter:
             boxes_read=image.boxes_read,
             boxes_written=len(checked),
         )
-        self._account(row, checksum, problems, [item.annotation.class_name for item in checked])
+        self._ledger.add_image(row, checksum, problems, [item.annotation.class_name for item in checked])
         self.result.records += 1
         return encode_example(features), row
 
@@ -200,81 +196,15 @@ class _ShardWriter:
         )
         lost = [problem for problem in image.problems if problem.status == "dropped"]
         lost += [_dropped(item, Reason.IMAGE_REJECTED, f"the image was rejected: {refused}") for item in image.objects]
-        self._account(row, checksum, lost, [])
+        self._ledger.add_image(row, checksum, lost)
         return row
-
-    def _account(
-        self, row: ImageRow, checksum: int, problems: Sequence[BoxProblem], class_names: Sequence[str]
-    ) -> None:
-        account(self.result.counts, row, checksum, problems)
-        self.result.counts.classes.update(class_names)
-        self._image_rows.append(row)
-        self._box_rows += [BoxRow.of(problem, row.source, row.annotation_file, row.file_name) for problem in problems]
 
     def write_ledger(self) -> None:
         """Writes the ledger's files; the one that holds the result comes last and makes the shard count as done."""
         folder, key = self._settings.folder, self.result.key
         if self._ground_truth is not None:
             write_atomically(os.path.join(folder, part_file_name(key)), self._ground_truth.to_bytes())
-        write_ledger_files(folder, self.result, self._shards, self._image_rows, self._box_rows)
-
-
-def write_ledger_files(
-    folder: str, result: ShardResult, shards: int, image_rows: Sequence[ImageRow], box_rows: Sequence[BoxRow]
-) -> None:
-    """Writes the box ledger, then the image ledger, which carries the result in its metadata."""
-    write_atomically(os.path.join(folder, ledger_file_name("boxes", result.key, shards)), box_rows_parquet(box_rows))
-    data = image_rows_parquet(image_rows, {_RESULT_KEY.decode(): result.to_json()})
-    write_atomically(os.path.join(folder, ledger_file_name("images", result.key, shards)), data)
-
-
-def read_result(folder: str, key: ShardKey, shards: int) -> ShardResult | None:
-    """The result of a shard that an earlier run finished, or None; the shard's bytes are not looked at."""
-    path = os.path.join(folder, ledger_file_name("images", key, shards))
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (OSError, ValueError):
-        return None
-    text = metadata.get(_RESULT_KEY)
-    return ShardResult.from_json(text.decode()) if text else None
-
-
-def account(counts: Counts, row: ImageRow, checksum: int, problems: Sequence[BoxProblem]) -> None:
-    """Counts one image and what happened to its boxes."""
-    counts.images_read += 1
-    counts.images_checksum += checksum
-    counts.images_written += row.status != "rejected"
-    counts.images_repaired += row.status == "repaired"
-    counts.images_rejected += row.status == "rejected"
-    account_boxes(counts, row.boxes_written, problems)
-    counts.reasons.update(row.reasons)
-
-
-def account_boxes(counts: Counts, boxes_written: int, problems: Sequence[BoxProblem]) -> None:
-    """Counts the boxes of one image; a box repaired for two reasons is one box."""
-    dropped = {problem.position for problem in problems if problem.status == "dropped"}
-    repaired = {problem.position for problem in problems if problem.status == "repaired"}
-    counts.boxes_read += boxes_written + len(dropped)
-    counts.boxes_written += boxes_written
-    counts.boxes_dropped += len(dropped)
-    counts.boxes_repaired += len(repaired - dropped)
-    counts.reasons.update(str(problem.reason) for problem in problems)
-
-
-def rejected_rows(rejection: Rejection) -> tuple[ImageRow, list[BoxRow]]:
-    """The rows of what was refused before any shard."""
-    row = ImageRow(
-        rejection.source,
-        rejection.annotation_file,
-        rejection.file_name,
-        rejection.image_id,
-        "rejected",
-        (str(rejection.reason),),
-        rejection.detail,
-        boxes_read=len(rejection.problems),
-    )
-    place = (row.source, row.annotation_file, row.file_name)
-    return row, [BoxRow.of(problem, *place) for problem in rejection.problems]
+        self._ledger.write(folder, self._shards)
 
 
 def _dropped(item: ObjectAnnotation, reason: Reason, detail: str) -> BoxProblem:

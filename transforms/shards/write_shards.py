@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
@@ -12,24 +12,16 @@ from apache_beam.metrics import Metrics
 
 from transforms.annotations.packs import PackedImage, decode_pack
 from transforms.images.check_image import ImagePolicy
-from transforms.ledger.ledger_rows import BoxRow, ImageRow
+from transforms.ledger.ledger_rows import ImageRow
 from transforms.records import Rejection
 from transforms.shards.commit_dataset import commit_dataset
 from transforms.shards.manifest import BuildIdentity
 from transforms.shards.prefetch import MAX_THREADS
+from transforms.shards.shard_ledger import write_rejected
 from transforms.shards.shard_result import ShardResult
-from transforms.shards.write_shard import (
-    ShardMember,
-    ShardSettings,
-    account,
-    account_boxes,
-    existing_shard,
-    rejected_rows,
-    write_ledger_files,
-    write_shard,
-)
+from transforms.shards.write_shard import ShardMember, ShardSettings, existing_shard, write_shard
 from transforms.splits.build_plan import BuildPlan
-from transforms.splits.shard_plan import REJECTED, ShardKey, rejection_hash
+from transforms.splits.shard_plan import REJECTED, ShardKey
 
 _images_done = Metrics.counter("boxmill", "images_done")
 _bytes_written = Metrics.counter("boxmill", "bytes_written")
@@ -67,28 +59,6 @@ class WriteSettings:
             class_ids=plan.class_ids,
             ground_truth_splits=self.ground_truth_splits,
         )
-
-
-def write_rejected(rejections: Sequence[Rejection], folder: str, fingerprint: str) -> ShardResult:
-    """Writes the ledger of what was refused before any shard."""
-    result = ShardResult(REJECTED, fingerprint)
-    image_rows: list[ImageRow] = []
-    box_rows: list[BoxRow] = []
-    for rejection in sorted(
-        rejections, key=lambda item: (item.source, item.annotation_file, item.file_name, item.detail)
-    ):
-        row, boxes = rejected_rows(rejection)
-        box_rows += boxes
-        if rejection.is_image:
-            image_rows.append(row)
-            account(result.counts, row, rejection_hash(rejection), rejection.problems)
-        elif boxes:  # of no image: their own rows say all
-            account_boxes(result.counts, 0, rejection.problems)
-        else:  # a whole annotation file
-            image_rows.append(row)
-            result.counts.reasons.update(row.reasons)
-    write_ledger_files(folder, result, 0, image_rows, box_rows)
-    return result
 
 
 class _WriteShardDoFn(beam.DoFn):

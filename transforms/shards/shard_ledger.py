@@ -1,0 +1,110 @@
+"""The ledger of one shard, or of what was refused before any shard: rows collected, counted and written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import pyarrow.parquet as pq
+
+from transforms.ledger.counts import Counts
+from transforms.ledger.ledger_rows import BoxRow, ImageRow, box_rows_parquet, image_rows_parquet
+from transforms.records import BoxProblem, Rejection
+from transforms.shards.atomic_file import write_atomically
+from transforms.shards.shard_result import ShardResult, ledger_file_name
+from transforms.splits.shard_plan import REJECTED, ShardKey, rejection_hash
+
+_RESULT_KEY = "boxmill.shard"
+
+
+class ShardLedger:
+    """Rows and counts of a shard while it is written; the counts are those of ``result``."""
+
+    def __init__(self, result: ShardResult):
+        self._result = result
+        self._image_rows: list[ImageRow] = []
+        self._box_rows: list[BoxRow] = []
+
+    def add_image(
+        self, row: ImageRow, checksum: int, problems: Sequence[BoxProblem], class_names: Sequence[str] = ()
+    ) -> None:
+        """Accounts for one image.
+
+        Args:
+          row: what became of it.
+          checksum: hash of its name.
+          problems: of its boxes.
+          class_names: of the boxes written.
+        """
+        counts = self._result.counts
+        counts.images_read += 1
+        counts.images_checksum += checksum
+        counts.images_written += row.status != "rejected"
+        counts.images_repaired += row.status == "repaired"
+        counts.images_rejected += row.status == "rejected"
+        counts.reasons.update(row.reasons)
+        counts.classes.update(class_names)
+        self._image_rows.append(row)
+        self._add_boxes(row, problems)
+
+    def add_rejection(self, rejection: Rejection) -> None:
+        """Accounts for what was refused before any shard."""
+        row = ImageRow(
+            rejection.source,
+            rejection.annotation_file,
+            rejection.file_name,
+            rejection.image_id,
+            "rejected",
+            (str(rejection.reason),),
+            rejection.detail,
+            boxes_read=len(rejection.problems),
+        )
+        if rejection.is_image:
+            self.add_image(row, rejection_hash(rejection), rejection.problems)
+        elif rejection.problems:  # boxes of no image: their own rows say all
+            self._add_boxes(row, rejection.problems)
+        else:  # a whole annotation file
+            self._image_rows.append(row)
+            self._result.counts.reasons.update(row.reasons)
+
+    def _add_boxes(self, row: ImageRow, problems: Sequence[BoxProblem]) -> None:
+        count_boxes(self._result.counts, row.boxes_written, problems)
+        self._box_rows += [BoxRow.of(problem, row.source, row.annotation_file, row.file_name) for problem in problems]
+
+    def write(self, folder: str, shards: int) -> None:
+        """Writes the box ledger, then the image ledger, which carries the result and makes the shard count as done."""
+        boxes, images = (ledger_file_name(table, self._result.key, shards) for table in ("boxes", "images"))
+        write_atomically(os.path.join(folder, boxes), box_rows_parquet(self._box_rows))
+        data = image_rows_parquet(self._image_rows, {_RESULT_KEY: self._result.to_json()})
+        write_atomically(os.path.join(folder, images), data)
+
+
+def count_boxes(counts: Counts, boxes_written: int, problems: Sequence[BoxProblem]) -> None:
+    """Counts the boxes of one image; a box repaired for two reasons is one box."""
+    dropped = {problem.position for problem in problems if problem.status == "dropped"}
+    repaired = {problem.position for problem in problems if problem.status == "repaired"}
+    counts.boxes_read += boxes_written + len(dropped)
+    counts.boxes_written += boxes_written
+    counts.boxes_dropped += len(dropped)
+    counts.boxes_repaired += len(repaired - dropped)
+    counts.reasons.update(str(problem.reason) for problem in problems)
+
+
+def write_rejected(rejections: Sequence[Rejection], folder: str, fingerprint: str) -> ShardResult:
+    """Writes the ledger of what was refused before any shard."""
+    result = ShardResult(REJECTED, fingerprint)
+    ledger = ShardLedger(result)
+    for rejection in sorted(rejections, key=lambda r: (r.source, r.annotation_file, r.file_name, r.detail)):
+        ledger.add_rejection(rejection)
+    ledger.write(folder, 0)
+    return result
+
+
+def read_result(folder: str, key: ShardKey, shards: int) -> ShardResult | None:
+    """The result of a shard that an earlier run finished, or None; the shard's bytes are not looked at."""
+    try:
+        metadata = pq.read_schema(os.path.join(folder, ledger_file_name("images", key, shards))).metadata or {}
+    except (OSError, ValueError):
+        return None
+    text = metadata.get(_RESULT_KEY.encode())
+    return ShardResult.from_json(text.decode()) if text else None
