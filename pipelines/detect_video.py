@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 EXIT_OK, EXIT_FAILED, EXIT_SOME_NOT_OK = 0, 1, 2
 EXPORT_NAMES = ("coco", "mot", "jsonl", "yolo", "tfrecord")
-_USER_MISTAKES = ("ModelRefused", "LabelMapRefused", "OutputRefused")
+# A full disk is no fault of the program either.
+_USER_MISTAKES = ("ModelRefused", "LabelMapRefused", "OutputRefused", "OSError")
 # None of these may import TensorFlow: it starts threads, which do not survive a fork.
 _WORKER_MODULES = (
     "transforms.videos.cut_videos",

@@ -36,6 +36,7 @@ FORMAT_VERSION = 1
 KIND = "detections"
 WORK_FOLDER = ".boxmill"
 _MAX_STEM_BYTES = 180
+_NEXT, _OLD = ".next", ".old"
 
 
 class OutputRefused(Exception):
@@ -190,10 +191,18 @@ def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
     return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+def aside(final: str) -> str:
+    """Where a folder is made that will be put in place of ``final``: empty, and hidden."""
+    path = os.path.join(os.path.dirname(final), f".{os.path.basename(final)}{_NEXT}")
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    return path
+
+
 def put_in_place(new: str, final: str) -> None:
     """Gives a finished folder its final name, durably; one that has the name is removed."""
     sync_file_system(new)
-    old = f"{new}.old"
+    old = f"{new}{_OLD}"
     if os.path.exists(final):
         shutil.rmtree(old, ignore_errors=True)
         os.rename(final, old)
@@ -218,6 +227,9 @@ def remove_leftovers(folder: OutputFolder, *, keep_segments: bool) -> None:
     shutil.rmtree(os.path.join(folder.work, "pixels"), ignore_errors=True)
     if not keep_segments:
         shutil.rmtree(os.path.join(folder.work, "segments"), ignore_errors=True)
+    for entry in os.scandir(folder.path):
+        if entry.name.startswith(".") and entry.name.endswith((_NEXT, _OLD)):
+            shutil.rmtree(entry.path, ignore_errors=True)
     for place, _, names in os.walk(folder.work):
         for name in names:
             if name.endswith(TEMPORARY_SUFFIX):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
@@ -20,6 +19,7 @@ from transforms.detections.output_folder import (
     KIND,
     MANIFEST_FILE,
     OutputFolder,
+    aside,
     load_findings,
     manifest_bytes,
     put_in_place,
@@ -137,9 +137,7 @@ def write_results(
     if not video.fingerprint:  # not even its bytes could be read, so there is nothing to name a folder by
         return manifest
     final = OutputFolder(settings.output).video(name, video.fingerprint)
-    new = os.path.join(os.path.dirname(final), f".{os.path.basename(final)}.next")
-    shutil.rmtree(new, ignore_errors=True)
-    os.makedirs(new)
+    new = aside(final)
     if not isinstance(video.probe, VideoRefused):
         manifest = _write_probed(new, video, video.probe, name, outcomes, settings)
     with open(os.path.join(new, MANIFEST_FILE), "wb") as file:
