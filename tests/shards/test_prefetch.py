@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from transforms.shards.prefetch import MAX_THREADS, prefetch
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(MAX_THREADS) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 100, 1000])
+def test_results_come_in_order(executor: ThreadPoolExecutor, count: int) -> None:
+    def load(item: int) -> int:
+        if item % 7 == 0:
+            time.sleep(0.0005)
+        return item * item
+
+    assert list(prefetch(range(count), load, lambda result: 1, executor)) == [(n, n * n) for n in range(count)]
+
+
+def test_loads_overlap(executor: ThreadPoolExecutor) -> None:
+    def load(item: int) -> int:
+        time.sleep(0.02)
+        return item
+
+    start = time.perf_counter()
+    assert len(list(prefetch(range(200), load, lambda result: 1, executor))) == 200
+    assert time.perf_counter() - start < 200 * 0.02 / 5
+
+
+def test_bytes_ahead_are_bounded(executor: ThreadPoolExecutor) -> None:
+    lock = threading.Lock()
+    loaded = used = most = 0
+
+    def load(item: int) -> int:
+        nonlocal loaded, most
+        time.sleep(0.002)
+        with lock:
+            loaded += 1
+            most = max(most, loaded - used)
+        return item
+
+    for _ in prefetch(range(300), load, lambda result: 1_000_000, executor, max_bytes=4_000_000):
+        with lock:
+            used += 1
+    # Before the first sizes are known, two tasks are under way.
+    assert most <= 8
+
+
+def test_what_load_raises_is_raised_at_its_turn(executor: ThreadPoolExecutor) -> None:
+    def load(item: int) -> int:
+        if item == 5:
+            raise OSError("storage")
+        return item
+
+    seen = []
+    message = ""
+    try:
+        for item, _ in prefetch(range(100), load, lambda result: 1, executor):
+            seen.append(item)
+    except OSError as error:
+        message = str(error)
+    assert message == "storage"
+    assert seen == list(range(len(seen)))
+    assert len(seen) <= 5
+
+
+def test_leaving_early_stops_the_loads(executor: ThreadPoolExecutor) -> None:
+    loaded = []
+
+    def load(item: int) -> int:
+        loaded.append(item)
+        time.sleep(0.001)
+        return item
+
+    stream = prefetch(range(100_000), load, lambda result: 1, executor)
+    assert next(stream) == (0, 0)
+    stream.close()  # type: ignore[attr-defined]
+    time.sleep(0.05)
+    count = len(loaded)
+    time.sleep(0.05)
+    assert len(loaded) == count < 2000
