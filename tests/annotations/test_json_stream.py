@@ -85,7 +85,7 @@ def test_cut_text_is_an_error(window: int, value: dict[str, Any], data: st.DataO
         ('{"a": 1,}', "Expecting value|expected a key"),
         ('{"a" 1}', "expected : at character 5"),
         ("{1: 1}", "expected a key"),
-        ('{"a": [1 2]}', "expected , at character 9"),
+        ('{"a": [1 2]}', "expected , or ] at character 9"),
         ('{"a": [1,]}', "Expecting value"),
         ('{"a": tru}', "Expecting value"),
         ('{"a": "\n"}', "Invalid control character"),

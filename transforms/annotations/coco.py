@@ -254,6 +254,11 @@ def _bbox(entry: dict[str, Any]) -> tuple[float, float, float, float]:
     bbox = entry.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise FieldError(f"bbox is {quote(bbox)}, not [x, y, width, height]")
+    try:
+        if {*map(type, bbox)} <= {int, float}:  # nearly always
+            return float(bbox[0]), float(bbox[1]), float(bbox[2]), float(bbox[3])
+    except OverflowError:
+        pass
     x, y, width, height = (as_number("bbox", value) for value in bbox)
     return x, y, width, height
 

@@ -42,7 +42,7 @@ def as_number(field: str, value: Any) -> float:
     Raises:
       FieldError: not an int, a float, or a string that spells one with a decimal point.
     """
-    if type(value) is float:  # nearly always
+    if type(value) is float:  # as most are
         return value
     if isinstance(value, str) and "_" not in value:
         try:

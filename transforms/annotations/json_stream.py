@@ -8,6 +8,7 @@ dialect is Python's own: NaN and Infinity, which other writers leave in files, a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -16,6 +17,7 @@ MAX_VALUE_CHARS = 256 << 20
 # A scanner error this far before the window's end is no cut value but a true mistake in the file.
 _CUT_SLACK_CHARS = 64 << 10
 _NUMBER_TAIL_CHARS = 2
+_SEPARATOR = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
 _WHITESPACE = " \t\n\r"
 
 DUPLICATE_KEY = "\0duplicate key"
@@ -79,6 +81,15 @@ class _Window:
             )
         self.start += 1
 
+    def ends_array(self) -> bool:
+        """Reads what follows an element: "]" ends the array, "," does not."""
+        separator = _SEPARATOR.match(self.text, self.start)
+        if separator is not None:  # nearly always: else the window ends here, or it is a mistake
+            self.start = separator.end()
+            return separator[1] == "]"
+        self.take(",]")
+        return self.text[self.start - 1] == "]"
+
     def value(self) -> Any:
         """Decodes the next whole value."""
         self.peek()
@@ -141,7 +152,5 @@ def _stream_array(window: _Window) -> Iterator[Any]:
         return
     while True:
         yield window.value()
-        if window.peek() == "]":
-            window.take("]")
+        if window.ends_array():
             return
-        window.take(",")

@@ -10,7 +10,7 @@ from apache_beam.metrics import Metrics
 
 from transforms.annotations.annotation_files import ReadUnit, format_of_unit
 from transforms.annotations.packs import encode_pack, pack_readings
-from transforms.images.image_names import IMAGE_SUFFIXES, name_parts
+from transforms.images.image_names import IMAGE_SUFFIXES, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
 from transforms.ledger.reasons import Reason
 from transforms.records import AnnotatedImage, ReadContext, Reading, Rejection
@@ -37,6 +37,8 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     in annotation files of a subfolder, which mean an image in the same subfolder – less folders that only say that
     annotations are in them, so ``train/annotations/1.xml`` is about ``train/1.jpg`` – unless there is none.
     """
+    if not image.folder and is_plain_image_name(image.file_name):  # nearly always
+        return image
     folders = [folder for folder in image.folder.split("/") if folder and folder.lower() not in _ANNOTATION_FOLDERS]
     has_suffix = image.file_name.lower().endswith(IMAGE_SUFFIXES)
     if not folders and has_suffix and not name_parts(image.file_name)[1]:

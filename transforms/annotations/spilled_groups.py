@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import tempfile
 import zlib
 from collections.abc import Iterator
-from io import BytesIO
 from typing import IO, Any
 
 BUCKETS = 64
+_LENGTH = struct.Struct("<I")
+# What a bytes object takes besides its bytes, and its place in a list.
+_OBJECT_BYTES = 41
 
 
 class SpilledGroups:
@@ -21,46 +24,44 @@ class SpilledGroups:
 
     def __init__(self, memory_bytes: int = 64 << 20):
         self._memory_bytes = memory_bytes
-        self._buffers = [bytearray() for _ in range(BUCKETS)]
+        self._buffers: list[list[bytes]] = [[] for _ in range(BUCKETS)]
         self._files: list[IO[bytes] | None] = [None] * BUCKETS
         self._buffered = 0
 
     def append(self, key: str, entry: tuple[Any, ...]) -> None:
         """Adds one entry of plain values under a key."""
         record = pickle.dumps((key, entry), protocol=5)
-        self._buffers[zlib.crc32(key.encode("utf-8", "surrogatepass")) % BUCKETS] += record
-        self._buffered += len(record)
+        self._buffers[zlib.crc32(key.encode("utf-8", "surrogatepass")) % BUCKETS].append(record)
+        self._buffered += len(record) + _OBJECT_BYTES
         if self._buffered > self._memory_bytes:
             self._spill()
 
     def _spill(self) -> None:
-        for index, buffer in enumerate(self._buffers):
+        for index, records in enumerate(self._buffers):
             file = self._files[index]
             if file is None:
                 file = self._files[index] = tempfile.TemporaryFile(prefix="boxmill-")  # noqa: SIM115
-            file.write(buffer)
-            buffer.clear()
+            for record in records:
+                file.write(_LENGTH.pack(len(record)))
+                file.write(record)
+            records.clear()
         self._buffered = 0
 
     def groups(self) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
         """Yields ``(key, entries in order of appending)`` once, and frees each bucket behind it."""
         for index in range(BUCKETS):
             grouped: dict[str, list[tuple[Any, ...]]] = {}
-            for key, entry in self._bucket_records(index):
+            for record in self._records(index):
+                key, entry = pickle.loads(record)
                 grouped.setdefault(key, []).append(entry)
             yield from grouped.items()
 
-    def _bucket_records(self, index: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        file, buffer = self._files[index], self._buffers[index]
-        for stream in (file, BytesIO(buffer)):
-            if stream is None:
-                continue
-            stream.seek(0)
-            while True:
-                try:
-                    yield pickle.load(stream)
-                except EOFError:
-                    break
-        buffer.clear()
+    def _records(self, index: int) -> Iterator[bytes]:
+        file, self._files[index] = self._files[index], None
         if file is not None:
-            file.close()
+            with file:
+                file.seek(0)
+                while head := file.read(_LENGTH.size):
+                    yield file.read(_LENGTH.unpack(head)[0])
+        yield from self._buffers[index]
+        self._buffers[index] = []

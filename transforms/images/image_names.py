@@ -39,6 +39,11 @@ def name_parts(file_name: str) -> tuple[list[str], bool]:
     return parts, left_root
 
 
+def is_plain_image_name(file_name: str) -> bool:
+    """Whether a name is its own key and has an image's extension: nothing need be looked up for it."""
+    return bool(_PLAIN.fullmatch(file_name)) and file_name.lower().endswith(IMAGE_SUFFIXES)
+
+
 def image_key(file_name: str) -> str:
     """The key that splits, shards and duplicates go by: the relative name in NFC with "/" between folders.
 
