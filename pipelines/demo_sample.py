@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 WIDTH, HEIGHT = 320, 240
 CLASSES = ("circle", "square", "triangle")
 COLOURS = {"circle": (220, 40, 40), "square": (40, 160, 60), "triangle": (40, 80, 220)}
+_FRAMES_A_SECOND = 25
 COCO_IMAGES, VOC_IMAGES = 48, 24
 
 
@@ -91,6 +92,27 @@ def write_sample(folder: str) -> None:
         _save(folder, name, _encoded(draw(shapes), "JPEG"))
         _save_voc(folder, name, shapes, encoding="cp949" if number == 5 else "utf-8")
     _save(folder, "nobody-annotated-this.jpg", _encoded(draw([]), "JPEG"))
+
+
+def write_video(path: str, seconds: int = 4) -> None:
+    """Writes a clip in which a circle, a square and a triangle cross the picture."""
+    import av
+    import numpy as np
+
+    frames = seconds * _FRAMES_A_SECOND
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=_FRAMES_A_SECOND, options={"crf": "18", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(frames):
+            way = number / (frames - 1)
+            right, down = int(way * (WIDTH - 60)), int(way * (HEIGHT - 60))
+            shapes = [
+                Shape("circle", right, 20, right + 60, 80),
+                Shape("square", 200, down, 260, down + 60),
+                Shape("triangle", WIDTH - 60 - right, 160, WIDTH - right, 220),
+            ]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(draw(shapes)), format="rgb24")))
+        container.mux(stream.encode())
 
 
 def _spoil_coco(folder: str, images: list[dict[str, object]], annotations: list[dict[str, object]]) -> None:

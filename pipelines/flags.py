@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -73,6 +74,15 @@ def _unknown_message(argument: str, known: Sequence[str]) -> str:
     return f"unknown flag {name}" + (f", did you mean {close[0]}?" if close else "; --help lists the flags")
 
 
+def _shown(default: object) -> str:
+    return ",".join(map(str, default)) if isinstance(default, list) else str(default).removesuffix(".0")
+
+
+def _sentences(text: str) -> str:
+    """A flag's help without what absl adds to it of its own."""
+    return re.sub(r"; ?repeat this option.*", "", " ".join(text.split()))
+
+
 def help_text(
     summary: str,
     usage: str,
@@ -87,11 +97,9 @@ def help_text(
         choices = getattr(flag.parser, "enum_values", None)
         kind = "|".join(choices) if choices else flag.flag_type().split()[-1].upper()
         head = f"  --{flag.name}" if flag.boolean else f"  --{flag.name}={kind}"
-        default = f" (default: {flag.default_as_str})" if flag.default not in (None, False, "", []) else ""
+        default = f" (default: {_shown(flag.default)})" if flag.default not in (None, False, "", []) else ""
         lines.append(head)
-        lines += textwrap.wrap(
-            " ".join(flag.help.split()) + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6
-        )
+        lines += textwrap.wrap(_sentences(flag.help) + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
     if takes_beam_options:
         lines += ["", "Any option of Apache Beam may stand beside these, such as --runner, --direct_num_workers and"]
         lines += ["--direct_running_mode=multi_processing."]
