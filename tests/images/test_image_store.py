@@ -33,6 +33,18 @@ def test_unicode_forms_of_a_name_meet(root: Path, on_disk: str, named: str) -> N
     assert (stored.name, stored.data, stored.repairs) == (NFC, b"x", ())
 
 
+@pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
+@pytest.mark.parametrize("named", ["NFC", "NFD"])
+def test_unicode_forms_of_folders_meet(root: Path, on_disk: str, named: str) -> None:
+    name = "사진/가을/한글.jpg"
+    path = root / unicodedata.normalize(on_disk, name)  # type: ignore[arg-type]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    store = ImageStore(str(root))
+    assert store.read(unicodedata.normalize(named, name)).name == name  # type: ignore[arg-type]
+    assert store.locate(unicodedata.normalize(named, name)) == str(path.relative_to(root))  # type: ignore[arg-type]
+
+
 def test_exact_name_goes_before_another_form(root: Path) -> None:
     (root / NFC).write_bytes(b"composed")
     (root / NFD).write_bytes(b"decomposed")

@@ -150,17 +150,29 @@ class ImageStore:
     def _find_equivalent(self, name: str) -> str | None:
         """The name that is on disk for one that is not, if they differ in Unicode form or extension only."""
         folder, _, base = name.rpartition("/")
-        listing = self._listing(folder)
         wanted = [base] if base.lower().endswith(IMAGE_SUFFIXES) else [base + suffix for suffix in IMAGE_SUFFIXES]
-        for form in wanted:
-            if (found := listing.get(unicodedata.normalize("NFC", form))) is not None:
-                return f"{folder}/{found}" if folder else found
+        for place in dict.fromkeys((folder, self._folder_on_disk(folder))):
+            for form in wanted:
+                if (found := self._listing(place).get(unicodedata.normalize("NFC", form))) is not None:
+                    return f"{place}/{found}" if place else found
         return None
 
+    def _folder_on_disk(self, folder: str) -> str:
+        """The folder as disk spells it, each of its parts in whatever Unicode form."""
+        place = ""
+        for part in folder.split("/") if folder else ():
+            found = self._listing(place).get(unicodedata.normalize("NFC", part))
+            if found is None:
+                return folder
+            place = f"{place}/{found}" if place else found
+        return place
+
     def _listing(self, folder: str) -> dict[str, str]:
+        """Names on disk by their NFC form; none for a folder that links lead out of the root."""
         if folder not in self._listings:
+            path = f"{self._real_root}/{folder}"
             try:
-                names = os.listdir(f"{self._real_root}/{folder}")
+                names = os.listdir(path) if _is_inside(os.path.realpath(path), self._real_root) else []
             except (OSError, UnicodeEncodeError):
                 names = []
             self._listings[folder] = {_unicode_name(name, strict=False): name for name in sorted(names)}
