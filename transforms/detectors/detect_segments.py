@@ -170,8 +170,10 @@ def redraw(part: VideoPart, findings: SegmentFindings, settings: DetectSettings,
             for frame in ahead_within(decoder, settings.segment_limit_seconds):
                 if frame.frame_index in processed:
                     sink(frame, known.get(frame.frame_index) or FrameRows.none(frame.frame_index))
-        except TookTooLong:
-            pass
+        except TookTooLong as error:
+            logging.warning(
+                "%s: drawn frames and records of segment %s are cut short: %s", part.name, part.spec.name, error
+            )
 
 
 def _facts(part: VideoPart, settings: DetectSettings) -> VideoFacts:
