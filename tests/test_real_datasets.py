@@ -1,0 +1,96 @@
+"""Public datasets with known numbers: every box arrives, and what is dropped is named."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.sample_data import BuiltDataset, boxes, build_dataset, class_names, values
+
+REAL = Path(__file__).resolve().parent.parent.parent / "shared" / "real" / "ann"
+BCCD = REAL / "bccd" / "BCCD"
+RACCOON = REAL / "raccoon"
+PADILLA = REAL / "padilla" / "data" / "database"
+
+pytestmark = pytest.mark.skipif(
+    not REAL.is_dir(), reason=f"{REAL} is not there: the datasets are no part of the project"
+)
+
+
+def totals(built: BuiltDataset) -> tuple[int, int, int]:
+    counts = built.manifest["counts"]
+    return counts["images"]["written"], counts["boxes"]["written"], counts["boxes"]["dropped"]
+
+
+def by_stem(built: BuiltDataset) -> dict[str, Any]:
+    return {Path(name).stem: example for name, example in built.by_name().items()}
+
+
+def test_bccd(tmp_path: Path) -> None:
+    built = build_dataset(tmp_path, BCCD / "Annotations", BCCD / "JPEGImages")
+    assert built.exit_code == 0
+    assert totals(built) == (364, 4886, 2)
+    dropped = [(row["reason"], row["file_name"]) for row in built.ledger("boxes") if row["status"] == "dropped"]
+    assert sorted(dropped) == [("box_empty", "BloodImage_00338.jpg"), ("box_empty", "BloodImage_00343.jpg")]
+    found = Counter(name for example in built.examples() for name in class_names(example))
+    lost = Counter(row["class_name"] for row in built.ledger("boxes") if row["status"] == "dropped")
+    assert found + lost == {"RBC": 4155, "WBC": 372, "Platelets": 361}
+    assert {item["name"]: item["boxes"] for item in built.manifest["classes"]} == found
+
+
+def test_raccoon(tmp_path: Path) -> None:
+    built = build_dataset(tmp_path, RACCOON / "annotations", RACCOON / "images")
+    assert built.exit_code == 0
+    assert totals(built) == (200, 217, 0)
+    modes = Counter(Image.open(io.BytesIO(values(example, "image/encoded")[0])).mode for example in built.examples())
+    assert modes["L"] == 3
+
+
+@pytest.fixture(scope="module")
+def padilla(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuiltDataset]:
+    """One dataset from VOC and one from COCO annotations of the same boxes."""
+    folder = tmp_path_factory.mktemp("padilla")
+    ground_truth = PADILLA / "gts"
+    voc_folder = next(path for path in sorted(ground_truth.iterdir()) if "pascal" in path.name)
+    coco_file = next(path for path in sorted(ground_truth.rglob("*.json")))
+    return {
+        "voc": build_dataset(folder, voc_folder, PADILLA / "images", name="voc"),
+        "coco": build_dataset(folder, coco_file, PADILLA / "images", name="coco"),
+    }
+
+
+def test_padilla_has_all_boxes_in_both_formats(padilla: dict[str, BuiltDataset]) -> None:
+    for built in padilla.values():
+        assert built.exit_code == 0
+        assert totals(built)[:2] == (100, 273)
+
+
+def test_padilla_has_the_same_boxes_in_both_formats(padilla: dict[str, BuiltDataset]) -> None:
+    voc, coco = by_stem(padilla["voc"]), by_stem(padilla["coco"])
+    assert set(voc) == set(coco)
+    for stem, example in voc.items():
+        pairs = [sorted(zip(class_names(item), boxes(item), strict=True)) for item in (example, coco[stem])]
+        assert [name for name, _ in pairs[0]] == [name for name, _ in pairs[1]]
+        np.testing.assert_allclose([box for _, box in pairs[0]], [box for _, box in pairs[1]], atol=1e-6)
+
+
+def test_padilla_keeps_the_flags_of_voc(padilla: dict[str, BuiltDataset]) -> None:
+    flags = Counter[str]()
+    for example in padilla["voc"].examples():
+        for flag in ("difficult", "truncated"):
+            flags[flag] += sum(values(example, f"image/object/{flag}"))
+    assert flags == {"difficult": 38, "truncated": 137}
+
+
+def test_padilla_ground_truth_is_the_val_split(padilla: dict[str, BuiltDataset]) -> None:
+    built = padilla["coco"]
+    truth = json.loads((built.folder / "handoff" / "coco-val.coco.json").read_bytes())
+    ids = {int(values(example, "image/source_id")[0]) for example in built.examples("val")}
+    assert {image["id"] for image in truth["images"]} == ids
