@@ -1,10 +1,10 @@
 """boxmill build beside its peers, every one as a whole process, start-up included, on the same generated images.
 
-    python -m benchmarks.build [--images=20000] [--rounds=3] [--folder=/tmp/boxmill-benchmark] [--only=boxes,checked,slow,memory]
+    python -m benchmarks.build [--images=20000] [--rounds=3] [--folder=FOLDER] [--only=boxes,checked,slow,memory]
 
-Peers (benchmarks/build_peers.py): a plain loop, Model Garden's own COCO writer (where `make garden` has installed it), a
-Beam pipeline with the stock TFRecord sink, and copying the bytes with their CRC as the limit. The order alternates over the
-rounds; figures are medians. The machine should be idle: compare ratios, not seconds.
+Peers (benchmarks/build_peers.py): a plain loop, Model Garden's own COCO writer (where `make garden` has installed it),
+a Beam pipeline with the stock TFRecord sink, and copying the bytes with their CRC as the limit. The order alternates
+over the rounds; figures are medians. The machine should be idle: compare ratios, not seconds.
 """
 
 from __future__ import annotations
@@ -104,11 +104,16 @@ def print_table(images: int, results: dict[str, tuple[Run, list[Run]]], title: s
         print(f"{name:<24}{result.seconds:>9.1f}{rate:>10,.0f}{result.rss / _MB:>9.0f}{result.largest / _MB:>12.0f}")
     for ours in (name for name in results if name.startswith("boxmill")):
         ratios = [
-            f"{statistics.median(theirs.seconds / mine.seconds for theirs, mine in zip(results[name][1], results[ours][1], strict=True)):.2f}x {name}"
+            f"{_ratio(results[name][1], results[ours][1]):.2f}x {name}"
             for name in results
             if not name.startswith("boxmill")
         ]
         print(f"{ours} is " + ", ".join(ratios))
+
+
+def _ratio(theirs: list[Run], ours: list[Run]) -> float:
+    """How many times faster ours are: the median over the rounds, each compared within itself."""
+    return statistics.median(their.seconds / our.seconds for their, our in zip(theirs, ours, strict=True))
 
 
 def writing_rate(output: str) -> float:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from transforms.shards.prefetch import MAX_THREADS, prefetch
+from transforms.shards.prefetch import MAX_THREADS, Pace, prefetch
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_bytes_ahead_are_bounded(executor: ThreadPoolExecutor) -> None:
             most = max(most, loaded - used)
         return item
 
-    for _ in prefetch(range(300), load, lambda result: 1_000_000, executor, max_bytes=4_000_000):
+    for _ in prefetch(range(300), load, lambda result: 1_000_000, executor, Pace(max_bytes=4_000_000)):
         with lock:
             used += 1
     # Before the first sizes are known, two tasks are under way.

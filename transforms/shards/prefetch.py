@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,12 +14,73 @@ Result = TypeVar("Result")
 
 MAX_THREADS = 64
 MAX_BYTES_AHEAD = 64 << 20
-_MIN_TASKS = 2
 # A task is given as many items as take about this long, so that handing over costs little of it.
 _TASK_SECONDS = 0.004
 _MAX_TASK_ITEMS = 16
 # Weight of the newest measurement in the moving averages.
 _NEW = 0.2
+# The pace is looked at this often; more tasks are tried if the consumer waits for this share of the time, and kept if
+# they bring this much. A change that brought nothing is not tried again for a while.
+_LOOK_SECONDS = 0.1
+_WAITING_SHARE = 0.25
+_WORTHWHILE = 1.15
+_LOOKS_AFTER_A_VAIN_TRIAL = 20
+
+
+class Pace:
+    """How far to run ahead: learnt from what was measured, and kept from one sequence of items to the next.
+
+    Threads that share an interpreter's lock slow each other down, so there is one task ahead until the consumer waits
+    for loads, and then twice as many as long as that makes it faster.
+
+    Attributes:
+      tasks: how many run ahead.
+      task_items: how many items a task has.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES_AHEAD):
+        self._max_bytes = max_bytes
+        self._item_seconds = 0.0
+        self._item_bytes = 0.0
+        self._items, self._waited, self._passed = 0, 0.0, 0.0
+        self._before: tuple[int, float] | None = None  # tasks and rate before the trial that is under way
+        self._pause = 0
+        self.tasks = 1
+        self.task_items = 1
+
+    def measure(self, items: int, size: int, load_seconds: float, waited: float, passed: float) -> None:
+        """Takes what a task and its use took.
+
+        Args:
+          items, size: of the task, and the bytes that it loaded.
+          load_seconds: that the load took.
+          waited: seconds that the consumer waited for it.
+          passed: seconds in all, the waiting among them.
+        """
+        weight = _NEW if self._item_seconds else 1.0
+        self._item_seconds += weight * (load_seconds / items - self._item_seconds)
+        self._item_bytes += weight * (size / items - self._item_bytes)
+        fitting = max(1, int(self._max_bytes / max(self._item_bytes, 1)))
+        wanted = int(_TASK_SECONDS / max(self._item_seconds, 1e-6))
+        self.task_items = max(1, min(wanted, _MAX_TASK_ITEMS, fitting // 2))
+        self._items, self._waited, self._passed = self._items + items, self._waited + waited, self._passed + passed
+        if self._passed >= _LOOK_SECONDS:
+            self._look()
+        self.tasks = max(1, min(self.tasks, MAX_THREADS, fitting // self.task_items))
+
+    def _look(self) -> None:
+        rate, share = self._items / self._passed, self._waited / self._passed
+        self._items, self._waited, self._passed = 0, 0.0, 0.0
+        if self._before is not None:
+            tasks, rate_before = self._before
+            self._before = None
+            if rate < _WORTHWHILE * rate_before:
+                self.tasks, self._pause = tasks, _LOOKS_AFTER_A_VAIN_TRIAL
+                return
+        self._pause = max(0, self._pause - 1)
+        if share > _WAITING_SHARE and not self._pause and self.tasks < MAX_THREADS:
+            self._before = self.tasks, rate
+            self.tasks *= 2
 
 
 def prefetch(
@@ -28,66 +88,41 @@ def prefetch(
     load: Callable[[Item], Result],
     size_of: Callable[[Result], int],
     executor: ThreadPoolExecutor,
-    max_bytes: int = MAX_BYTES_AHEAD,
+    pace: Pace | None = None,
 ) -> Iterator[tuple[Item, Result]]:
     """Yields ``(item, load(item))`` in order while later loads are already under way.
-
-    How far it runs ahead follows what it measures (Little's law): the time of a load over the time that the consumer
-    takes for a result, so a local disk gets two threads and a store with 50 ms latency gets tens. Never further than
-    ``max_bytes`` of results or the executor's threads.
 
     Args:
       items: loaded in this order.
       load: runs in a thread of the executor; what it raises is raised here.
       size_of: bytes that a result holds.
       executor: shared by all shards of a worker; it has at most MAX_THREADS threads.
-      max_bytes: bound of the results in memory.
+      pace: what was learnt from items before; it learns on.
     """
+    pace = pace or Pace()
     remaining = iter(items)
     pending: deque[tuple[list[Item], Future[tuple[float, list[Result]]]]] = deque()
-    pace = _Pace(max_bytes)
 
     def load_all(batch: list[Item]) -> tuple[float, list[Result]]:
         start = time.perf_counter()
         results = [load(item) for item in batch]
         return time.perf_counter() - start, results
 
+    def fill() -> None:
+        while len(pending) < pace.tasks and (batch := list(islice(remaining, pace.task_items))):
+            pending.append((batch, executor.submit(load_all, batch)))
+
     try:
-        while True:
-            while len(pending) < pace.tasks and (batch := list(islice(remaining, pace.task_items))):
-                pending.append((batch, executor.submit(load_all, batch)))
-            if not pending:
-                return
+        fill()
+        while pending:
+            start = time.perf_counter()
             batch, future = pending.popleft()
             load_seconds, results = future.result()
-            start = time.perf_counter()
+            waited = time.perf_counter() - start
+            fill()  # these load while the results are used
             yield from zip(batch, results, strict=True)
-            use_seconds = time.perf_counter() - start
-            pace.measure(len(batch), load_seconds, use_seconds, sum(map(size_of, results)))
+            passed = time.perf_counter() - start
+            pace.measure(len(batch), sum(map(size_of, results)), load_seconds, waited, passed)
     finally:
         for _, future in pending:
             future.cancel()
-
-
-class _Pace:
-    """How many tasks run ahead, and how many items each has, from moving averages of what they took."""
-
-    def __init__(self, max_bytes: int):
-        self._max_bytes = max_bytes
-        self._load_seconds = 0.0
-        self._use_seconds = 0.0
-        self._bytes = 0.0
-        self.tasks = _MIN_TASKS
-        self.task_items = 1
-
-    def measure(self, items: int, load_seconds: float, use_seconds: float, size: int) -> None:
-        """Takes what ``items`` items took to load and to use, and their bytes."""
-        weight = _NEW if self._load_seconds else 1.0
-        self._load_seconds += weight * (load_seconds / items - self._load_seconds)
-        self._use_seconds += weight * (use_seconds / items - self._use_seconds)
-        self._bytes += weight * (size / items - self._bytes)
-        fitting = max(1, int(self._max_bytes / max(self._bytes, 1)))
-        wanted_items = int(_TASK_SECONDS / max(self._load_seconds, 1e-6))
-        self.task_items = max(1, min(wanted_items, _MAX_TASK_ITEMS, fitting // _MIN_TASKS))
-        wanted_tasks = math.ceil(self._load_seconds / max(self._use_seconds, 1e-6)) + 1
-        self.tasks = max(_MIN_TASKS, min(wanted_tasks, MAX_THREADS, fitting // self.task_items))

@@ -24,7 +24,7 @@ from transforms.ledger.reasons import Reason
 from transforms.records import AnnotatedImage, BoxProblem, ObjectAnnotation
 from transforms.shards.atomic_file import AtomicFile, write_atomically
 from transforms.shards.coco_ground_truth import GroundTruthPart, part_file_name
-from transforms.shards.prefetch import prefetch
+from transforms.shards.prefetch import Pace, prefetch
 from transforms.shards.record_framing import frame_record
 from transforms.shards.shard_ledger import ShardLedger, read_result
 from transforms.shards.shard_result import ShardResult, shard_file_name
@@ -76,6 +76,7 @@ def write_shard(
     plan: ShardPlan,
     settings: ShardSettings,
     executor: ThreadPoolExecutor,
+    pace: Pace | None = None,
     on_image: Callable[[ImageRow, int], None] = lambda row, size: None,
 ) -> ShardResult:
     """Writes a shard and its ledger, in that order, each whole or not at all.
@@ -86,6 +87,7 @@ def write_shard(
       plan: for the ids of records and the number of shards.
       settings: see there.
       executor: threads that read pictures.
+      pace: how far to read ahead, as learnt from earlier shards.
       on_image: called for each image with its row and the bytes written.
 
     Raises:
@@ -104,7 +106,7 @@ def write_shard(
             return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest())
 
         ordered = sorted(members, key=lambda member: (order_hash(member.key), member.key))
-        for member, loaded in prefetch(ordered, load, _loaded_bytes, executor):
+        for member, loaded in prefetch(ordered, load, _loaded_bytes, executor, pace):
             buffers, row = writer.add(member, loaded)
             if buffers is not None:
                 file.write(frame_record(buffers))

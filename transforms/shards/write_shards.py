@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,13 +17,14 @@ from transforms.ledger.ledger_rows import ImageRow
 from transforms.records import Rejection
 from transforms.shards.commit_dataset import commit_dataset
 from transforms.shards.manifest import BuildIdentity
-from transforms.shards.prefetch import MAX_THREADS
+from transforms.shards.prefetch import MAX_THREADS, Pace
 from transforms.shards.shard_ledger import write_rejected
 from transforms.shards.shard_result import ShardResult
 from transforms.shards.write_shard import ShardMember, ShardSettings, existing_shard, write_shard
 from transforms.splits.build_plan import BuildPlan
 from transforms.splits.shard_plan import REJECTED, ShardKey
 
+_SWITCH_SECONDS = 0.0005
 _images_done = Metrics.counter("boxmill", "images_done")
 _bytes_written = Metrics.counter("boxmill", "bytes_written")
 _commits = Metrics.counter("boxmill", "commits")
@@ -69,6 +71,10 @@ class _WriteShardDoFn(beam.DoFn):
 
     def setup(self) -> None:
         self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="read-image")
+        self._pace = Pace()
+        # Hashing and writing give the interpreter's lock away for microseconds at a time; with the default of 5 ms the
+        # writer would wait for it far longer than it works.
+        sys.setswitchinterval(_SWITCH_SECONDS)
 
     def teardown(self) -> None:
         self._executor.shutdown(cancel_futures=True)
@@ -86,7 +92,7 @@ class _WriteShardDoFn(beam.DoFn):
             _images_done.inc(result.counts.images_read)
         else:
             members = [ShardMember(entry.key, entry.unpack()) for entry in cast(list[PackedImage], entries)]
-            result = write_shard(key, members, plan.shards, settings, self._executor, _count_image)
+            result = write_shard(key, members, plan.shards, settings, self._executor, self._pace, _count_image)
         yield result
 
 
