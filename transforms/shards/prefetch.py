@@ -21,6 +21,7 @@ _MAX_TASK_ITEMS = 16
 _NEW = 0.2
 # The pace is looked at this often; more tasks are tried if the consumer waits for this share of the time, and kept if
 # they bring this much. A change that brought nothing is not tried again for a while.
+_FEWEST_TASKS = 2
 _LOOK_SECONDS = 0.1
 _WAITING_SHARE = 0.25
 _WORTHWHILE = 1.15
@@ -30,11 +31,11 @@ _LOOKS_AFTER_A_VAIN_TRIAL = 20
 class Pace:
     """How far to run ahead: learnt from what was measured, and kept from one sequence of items to the next.
 
-    Threads that share an interpreter's lock slow each other down, so there is one task ahead until the consumer waits
-    for loads, and then twice as many as long as that makes it faster.
+    Threads that share an interpreter's lock slow each other down: from a fast disk the consumer loads best by itself.
+    So tasks that run ahead are tried, twice as many each time, and kept as long as that makes it faster.
 
     Attributes:
-      tasks: how many run ahead.
+      tasks: how many run ahead; with none, the consumer loads by itself.
       task_items: how many items a task has.
     """
 
@@ -45,7 +46,7 @@ class Pace:
         self._items, self._waited, self._passed = 0, 0.0, 0.0
         self._before: tuple[int, float] | None = None  # tasks and rate before the trial that is under way
         self._pause = 0
-        self.tasks = 1
+        self.tasks = 0
         self.task_items = 1
 
     def measure(self, items: int, size: int, load_seconds: float, waited: float, passed: float) -> None:
@@ -66,7 +67,7 @@ class Pace:
         self._items, self._waited, self._passed = self._items + items, self._waited + waited, self._passed + passed
         if self._passed >= _LOOK_SECONDS:
             self._look()
-        self.tasks = max(1, min(self.tasks, MAX_THREADS, fitting // self.task_items))
+        self.tasks = min(self.tasks, MAX_THREADS, fitting // self.task_items)
 
     def _look(self) -> None:
         rate, share = self._items / self._passed, self._waited / self._passed
@@ -80,7 +81,7 @@ class Pace:
         self._pause = max(0, self._pause - 1)
         if share > _WAITING_SHARE and not self._pause and self.tasks < MAX_THREADS:
             self._before = self.tasks, rate
-            self.tasks *= 2
+            self.tasks = max(_FEWEST_TASKS, 2 * self.tasks)
 
 
 def prefetch(
@@ -113,11 +114,16 @@ def prefetch(
             pending.append((batch, executor.submit(load_all, batch)))
 
     try:
-        fill()
-        while pending:
+        while True:
+            fill()
             start = time.perf_counter()
-            batch, future = pending.popleft()
-            load_seconds, results = future.result()
+            if pending:
+                batch, future = pending.popleft()
+                load_seconds, results = future.result()
+            elif batch := list(islice(remaining, pace.task_items)):
+                load_seconds, results = load_all(batch)
+            else:
+                return
             waited = time.perf_counter() - start
             fill()  # these load while the results are used
             yield from zip(batch, results, strict=True)

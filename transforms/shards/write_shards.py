@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from transforms.shards.write_shard import ShardMember, ShardSettings, existing_s
 from transforms.splits.build_plan import BuildPlan
 from transforms.splits.shard_plan import REJECTED, ShardKey
 
-_SWITCH_SECONDS = 0.0005
 _images_done = Metrics.counter("boxmill", "images_done")
 _bytes_written = Metrics.counter("boxmill", "bytes_written")
 _commits = Metrics.counter("boxmill", "commits")
@@ -72,9 +70,6 @@ class _WriteShardDoFn(beam.DoFn):
     def setup(self) -> None:
         self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="read-image")
         self._pace = Pace()
-        # Hashing and writing give the interpreter's lock away for microseconds at a time; with the default of 5 ms the
-        # writer would wait for it far longer than it works.
-        sys.setswitchinterval(_SWITCH_SECONDS)
 
     def teardown(self) -> None:
         self._executor.shutdown(cancel_futures=True)
