@@ -90,13 +90,13 @@ def test_no_other_image_is_written(rows: dict[str, dict[str, Any]], records: dic
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_no_image_takes_long(case: BadImage) -> None:
     data = case.make()
-    start = time.perf_counter()
+    start = time.process_time()
     for depth in ("full", "header"):
         try:
             check_image(data, ImagePolicy(depth=depth))  # type: ignore[arg-type]
         except ImageRefused:
             continue
-    assert time.perf_counter() - start < MAX_SECONDS
+    assert time.process_time() - start < MAX_SECONDS
 
 
 @pytest.mark.parametrize(

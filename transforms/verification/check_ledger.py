@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from transforms.ledger.counts import Counts
 from transforms.ledger.ledger_rows import BOX_SCHEMA, IMAGE_SCHEMA
-from transforms.shards.shard_result import ShardResult, ledger_file_name
 from transforms.shards.shard_ledger import read_result
+from transforms.shards.shard_result import ShardResult, ledger_file_name
 from transforms.splits.shard_plan import REJECTED, ShardKey
 from transforms.verification.findings import Code, Finding
 from transforms.verification.stated_dataset import StatedShard
