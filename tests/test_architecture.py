@@ -34,7 +34,7 @@ def imported(path: Path, *, at_import_only: bool = False) -> set[str]:
 
 
 def meets_beam(path: Path) -> bool:
-    return any(name.split(".")[0] == "apache_beam" for name in imported(path))
+    return any(name.split(".")[0] == "apache_beam" for name in imported(path, at_import_only=True))
 
 
 def module_name(path: Path) -> str:

@@ -36,7 +36,6 @@ item { id: 3 name: 'a "quoted" name' }
     assert parse_class_map(text.encode()) == {"person": 1, 'a "quoted" name': 3}
 
 
-@pytest.mark.xfail(strict=True, reason="an item ends at its first brace")
 @pytest.mark.parametrize(
     ("text", "classes"),
     [

@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Sequence
 from types import TracebackType
 
+# What one system call takes (IOV_MAX of Linux and macOS).
+_BUFFERS_AT_ONCE = 1024
 TEMPORARY_SUFFIX = ".boxmill-tmp"
 
 
@@ -36,7 +38,7 @@ class AtomicFile:
         for buffer in buffers:
             self._digest.update(buffer)
         expected = sum(map(len, buffers))
-        written = os.writev(self._descriptor, buffers)
+        written = os.writev(self._descriptor, buffers[:_BUFFERS_AT_ONCE])
         if written != expected:
             self._write_rest(b"".join(buffers)[written:])
         self.bytes_written += expected

@@ -42,12 +42,12 @@ class GroundTruthPart:
         entry = {"id": source_id, "file_name": name, "width": image.width, "height": image.height}
         self._lines.append("I" + _inner(entry))
         for item in objects:
-            box, area = item.box, item.annotation.area
+            box = item.box
             annotation = {
                 "image_id": source_id,
                 "category_id": class_ids.labels[item.annotation.class_name],
                 "bbox": [box.xmin, box.ymin, box.xmax - box.xmin, box.ymax - box.ymin],
-                "area": box.area if area is None else area,
+                "area": item.area,
                 "iscrowd": int(bool(item.annotation.is_crowd)),
             }
             if item.annotation.difficult is not None:

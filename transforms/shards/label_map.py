@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from transforms.annotations.fields import clean_class_name
 from transforms.annotations.text_encoding import decode_text
 
-_ITEM = re.compile(r"item\s*\{(.*?)\n?\}", re.DOTALL)
+_STRING = r"""\"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
+# Strings and messages within an item may hold braces of their own.
+_ITEM = re.compile(rf"""item\s*\{{((?:{_STRING}|\{{(?:{_STRING}|[^{{}}"'])*\}}|[^{{}}"'])*)\}}""", re.DOTALL)
+_NESTED = re.compile(rf"""\w+\s*:?\s*\{{(?:{_STRING}|[^{{}}"'])*\}}""", re.DOTALL)
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -63,6 +66,7 @@ def parse_class_map(data: bytes) -> dict[str, int]:
 def _label_map_pairs(text: str) -> list[tuple[str, int]]:
     pairs = []
     for body in _ITEM.findall(text):
+        body = _NESTED.sub("", body)
         values = dict(re.findall(r"""(\w+)\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|-?\d+)""", body))
         name = values.get("display_name") or values.get("name")
         if name is None or "id" not in values:
