@@ -94,7 +94,7 @@ def write_rejected(rejections: Sequence[Rejection], folder: str, fingerprint: st
     """Writes the ledger of what was refused before any shard."""
     result = ShardResult(REJECTED, fingerprint)
     ledger = ShardLedger(result)
-    for rejection in sorted(rejections, key=lambda r: (r.source, r.annotation_file, r.file_name, r.detail)):
+    for rejection in sorted(rejections, key=lambda r: (r.source, r.annotation_file, r.file_name, r.image_id, r.detail)):
         ledger.add_rejection(rejection)
     ledger.write(folder, 0)
     return result
