@@ -14,7 +14,7 @@ normalised ``ymin, xmin, ymax, xmax`` in 0..1 only when an Example is encoded, w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 Unit = Literal["pixels", "fractions"]
 
@@ -34,6 +34,61 @@ class Box(NamedTuple):
         return (self.xmax - self.xmin) * (self.ymax - self.ymin)
 
 
+class Polygons(NamedTuple):
+    """A mask as the area inside any of its rings; each ring is x0, y0, x1, y1, … in the unit of the image."""
+
+    rings: tuple[tuple[float, ...], ...]
+
+
+class Rle(NamedTuple):
+    """A mask as COCO run lengths: down the columns, runs of 0 and 1 in turn, 0 first.
+
+    Attributes:
+      height, width: as annotated, pixels; not trusted.
+      counts: run lengths, or COCO's compressed form of them as text.
+    """
+
+    height: int
+    width: int
+    counts: tuple[int, ...] | str
+
+
+class MaskBitmap(NamedTuple):
+    """A mask as an encoded one-channel picture, not trusted; pixels other than 0 are the object's.
+
+    Attributes:
+      data: bytes of the file (PNG).
+      x, y: where its top-left corner lies in the image, pixels.
+    """
+
+    data: bytes
+    x: int = 0
+    y: int = 0
+
+
+class MaskFile(NamedTuple):
+    """A mask as those pixels of a picture file that have one value (``None``: any but 0).
+
+    Attributes:
+      path: below the annotations' root, with "/" between folders.
+      value: of the object's pixels: an index, or R + 256 G + 65536 B where the file has colours and no palette.
+    """
+
+    path: str
+    value: int | None = None
+
+
+Mask = Polygons | Rle | MaskBitmap | MaskFile
+
+
+class Keypoint(NamedTuple):
+    """A keypoint in the unit of its image; visibility as in COCO: 0 not labelled, 1 hidden, 2 visible."""
+
+    x: float
+    y: float
+    visibility: int
+
+
 class ObjectAnnotation(NamedTuple):
     """One object as its source describes it. ``None`` means that the source does not say.
 
@@ -43,6 +98,9 @@ class ObjectAnnotation(NamedTuple):
       box_id: the source's own id of the object, or "".
       position: where in the annotation file it stands ("object 3", "line 12"), for the ledger.
       area: pixels², as annotated (of the mask, where there is one).
+      mask: of the object, as the source gives it; not validated.
+      keypoints: in the order of its class's declared keypoint names.
+      track_id: the same for one object in several frames of a video, or "".
     """
 
     box: Box
@@ -58,6 +116,32 @@ class ObjectAnnotation(NamedTuple):
     depiction: bool | None = None
     pose: str | None = None
     weight: float | None = None
+    mask: Mask | None = None
+    keypoints: tuple[Keypoint, ...] | None = None
+    track_id: str = ""
+
+
+class ImageLabel(NamedTuple):
+    """A class of the whole picture; confidence 1.0 verified present, 0.0 verified absent (as Open Images has it)."""
+
+    class_name: str
+    confidence: float = 1.0
+
+
+class PanopticSegment(NamedTuple):
+    """A segment of a panoptic map: its pixels have the value ``segment_id`` (R + 256 G + 65536 B)."""
+
+    segment_id: int
+    class_name: str
+    is_crowd: bool = False
+    is_thing: bool = True
+
+
+class PanopticMap(NamedTuple):
+    """A panoptic segmentation: a picture file below the annotations' root, and the meaning of its values."""
+
+    path: str
+    segments: tuple[PanopticSegment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +171,13 @@ class AnnotatedImage:
         a remark (status "repaired").
       repairs: reasons of repairs to the image's entry itself (an encoding, say).
       source, annotation_file: where it was read, for the ledger.
+      is_named_by_file: the format names no image: ``file_name`` is the annotation file's own name without suffix.
+      split: that the source puts the image in ("train"), or "".
+      fields: other things that the source says of the image, by name, such as its video or scene: to split by.
+      captions, labels: of the whole picture.
+      negative_classes: verified to be absent. not_exhaustive_classes: of which more objects may be there (both LVIS).
+      panoptic: its panoptic map.
+      semantic_map: path below the annotations' root of a picture whose values are class indices, 255 unlabelled; or "".
     """
 
     file_name: str
@@ -100,6 +191,15 @@ class AnnotatedImage:
     source: str = ""
     annotation_file: str = ""
     folder: str = ""
+    is_named_by_file: bool = False
+    split: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    captions: tuple[str, ...] = ()
+    labels: tuple[ImageLabel, ...] = ()
+    negative_classes: tuple[str, ...] = ()
+    not_exhaustive_classes: tuple[str, ...] = ()
+    panoptic: PanopticMap | None = None
+    semantic_map: str = ""
 
     @property
     def boxes_read(self) -> int:
@@ -128,13 +228,31 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredClasses:
-    """The classes that an annotation file declares, used or not, with its own ids in the order of the file."""
+    """The classes that an annotation file declares, used or not, with its own ids in the order of the file.
+
+    Attributes:
+      ids: name and id.
+      keypoints: for a class, the names of its keypoints in order.
+      skeletons: for a class, the edges between its keypoints, as pairs of indices from 0.
+    """
 
     ids: tuple[tuple[str, int], ...]
+    keypoints: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    skeletons: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()
 
 
 Reading = AnnotatedImage | Rejection | DeclaredClasses
 """What a format's reader yields."""
+
+
+class Companions(Protocol):
+    """The other files beside an annotation file; nothing outside the annotations' root is ever opened."""
+
+    def read(self, name: str) -> bytes | None:
+        """The file of this name, from the folder of the annotation file ("../classes.txt"); None if there is none."""
+
+    def names(self, folder: str = "") -> tuple[str, ...]:
+        """Sorted names of the files in a folder, given as for ``read``; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +263,10 @@ class ReadContext:
       source: name of the source, for the ledger.
       annotation_file: path relative to the annotations' root, with "/" between folders.
       voc_origin: 0 if VOC coordinates are edges, 1 if they are 1-based inclusive pixel indices.
+      companions: files beside this one, for formats that keep their classes or masks apart.
     """
 
     source: str
     annotation_file: str
     voc_origin: Literal[0, 1] = 0
+    companions: Companions | None = None

@@ -6,14 +6,46 @@ from hypothesis import strategies as st
 from transforms.annotations import packs
 from transforms.annotations.packs import PackedImage, decode_pack, pack_readings
 from transforms.images.image_names import image_key
-from transforms.records import AnnotatedImage, Box, BoxProblem, DeclaredClasses, ObjectAnnotation, Reading, Rejection
+from transforms.records import (
+    AnnotatedImage,
+    Box,
+    BoxProblem,
+    DeclaredClasses,
+    Keypoint,
+    MaskBitmap,
+    MaskFile,
+    ObjectAnnotation,
+    Polygons,
+    Reading,
+    Rejection,
+    Rle,
+)
 
 text = st.text(max_size=5)
 flags = st.none() | st.booleans()
 numbers = st.floats(allow_nan=False)
 boxes = st.builds(Box, numbers, numbers, numbers, numbers)
+masks = (
+    st.builds(Polygons, st.lists(st.lists(numbers, max_size=8).map(tuple), max_size=2).map(tuple))
+    | st.builds(Rle, st.integers(), st.integers(), text | st.lists(st.integers(), max_size=5).map(tuple))
+    | st.builds(MaskBitmap, st.binary(max_size=9), st.integers(), st.integers())
+    | st.builds(MaskFile, text, st.none() | st.integers())
+)
+keypoints = st.lists(st.builds(Keypoint, numbers, numbers, st.integers(0, 2)), max_size=3).map(tuple)
 objects = st.builds(
-    ObjectAnnotation, boxes, text, text, text, st.none() | numbers, flags, flags, flags, pose=st.none() | text
+    ObjectAnnotation,
+    boxes,
+    text,
+    text,
+    text,
+    st.none() | numbers,
+    flags,
+    flags,
+    flags,
+    pose=st.none() | text,
+    weight=st.none() | numbers,
+    mask=st.none() | masks,
+    keypoints=st.none() | keypoints,
 )
 problems = st.builds(BoxProblem, text, text, text, st.sampled_from(["repaired", "dropped"]), text, text)
 images = st.builds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 import os
@@ -90,7 +91,7 @@ def _expand(pattern: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]
         for folder, folders, names in os.walk(pattern):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
-                if name.lower().endswith(suffixes) and not name.startswith("."):
+                if name.lower().endswith(suffixes) and not name.startswith(".") and not _is_companion(name):
                     path = os.path.join(folder, name)
                     yield path, os.path.relpath(path, pattern)
     else:
@@ -99,6 +100,10 @@ def _expand(pattern: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]
         for path in glob.iglob(pattern, recursive=True):
             if os.path.isfile(path):
                 yield path, os.path.relpath(path, root or ".")
+
+
+def _is_companion(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name.lower(), pattern) for item in FORMATS.values() for pattern in item.companions)
 
 
 def _nothing_found(pattern: str, suffixes: tuple[str, ...]) -> str:

@@ -20,6 +20,8 @@ class AnnotationFormat:
       sniff: whether the first 64 KiB of a file look like it.
       read: yields what a file holds; whatever is in the file, it raises nothing but OSError.
       files_per_unit: how many files one worker reads in a row.
+      companions: patterns of the names of files that go with its annotation files and hold none themselves (lists of
+        classes, say); lower case. They are passed over when annotations are looked for.
     """
 
     name: str
@@ -27,6 +29,7 @@ class AnnotationFormat:
     sniff: Callable[[bytes], bool]
     read: Callable[[BinaryIO, ReadContext], Iterator[Reading]]
     files_per_unit: int
+    companions: tuple[str, ...] = ()
 
 
 FORMATS: dict[str, AnnotationFormat] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +11,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from transforms.annotations.annotation_files import ReadUnit, format_of_unit
+from transforms.annotations.companion_files import FolderCompanions
 from transforms.annotations.packs import encode_pack, pack_readings
 from transforms.images.image_names import IMAGE_SUFFIXES, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
@@ -24,7 +27,9 @@ def read_unit(unit: ReadUnit) -> Iterator[Reading]:
     annotation_format = format_of_unit(unit)
     store = ImageStore(unit.images_root)
     for path, relative in unit.files:
-        context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0)
+        root = path[: -len(relative)] if path.endswith(relative) else os.path.dirname(path)
+        companions = FolderCompanions(root or ".", posixpath.dirname(relative))
+        context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0, companions)
         with open(path, "rb") as stream:
             for reading in annotation_format.read(stream, context):
                 yield located(reading, store) if isinstance(reading, AnnotatedImage) else reading
@@ -47,7 +52,7 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     name = name or store.locate(image.file_name)
     if name is None:
         return image
-    is_completed = not has_suffix and name.lower().endswith(IMAGE_SUFFIXES)
+    is_completed = not image.is_named_by_file and not has_suffix and name.lower().endswith(IMAGE_SUFFIXES)
     repairs = (*image.repairs, Reason.NAME_COMPLETED) if is_completed else image.repairs
     return replace(image, file_name=name, repairs=repairs)
 

@@ -1,0 +1,49 @@
+"""The files beside an annotation file, as a format's reader may see them."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from dataclasses import dataclass
+
+MAX_COMPANION_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCompanions:
+    """Files of a local folder and of those around it, none of them outside of ``root``.
+
+    Attributes:
+      root: of the annotations.
+      folder: of the annotation file, relative to the root, with "/" between folders.
+    """
+
+    root: str
+    folder: str
+
+    def read(self, name: str) -> bytes | None:
+        """See ``Companions``; a file larger than 64 MiB is no companion."""
+        path = self._path(name)
+        if path is None or not os.path.isfile(path) or os.path.getsize(path) > MAX_COMPANION_BYTES:
+            return None
+        with open(path, "rb") as file:
+            return file.read()
+
+    def names(self, folder: str = "") -> tuple[str, ...]:
+        """See ``Companions``."""
+        path = self._path(folder)
+        if path is None or not os.path.isdir(path):
+            return ()
+        with os.scandir(path) as entries:
+            return tuple(sorted(entry.name for entry in entries if entry.is_file()))
+
+    def _path(self, name: str) -> str | None:
+        """Where a name leads, or None if that is outside of the root, by ".." or by a link."""
+        if posixpath.isabs(name) or "\0" in name or "\\" in name:
+            return None
+        relative = posixpath.normpath(posixpath.join(self.folder, name))
+        if relative == ".." or relative.startswith("../"):
+            return None
+        path = os.path.realpath(os.path.join(self.root, *relative.split("/")))
+        root = os.path.realpath(self.root)
+        return path if path == root or path.startswith(root.rstrip(os.sep) + os.sep) else None
