@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import io
 import math
 import struct
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
 
-from tests.sample_data import ORIENTATION_TAG, encoded
-from transforms.examples.check_boxes import MIN_SIDE_PIXELS, check_box, check_objects, transpose_box
+from transforms.examples.check_boxes import MIN_SIDE_PIXELS, check_box, check_objects
+from transforms.examples.geometry import Geometry
 from transforms.ledger.reasons import Reason
 from transforms.records import Box, ObjectAnnotation
 
@@ -84,14 +81,20 @@ def test_rounding_past_the_border_is_told_from_clipping() -> None:
 
 
 def test_fractions_are_scaled_by_the_picture() -> None:
-    (checked,), problems = check_objects([ObjectAnnotation(Box(0.1, 0.25, 0.5, 1), "cat")], "fractions", 100, 80)
+    (checked,), problems = check_objects([ObjectAnnotation(Box(0.1, 0.25, 0.5, 1), "cat")], Geometry(1, 1, 100, 80))
     assert checked.box == Box(10, 20, 50, 80)
     assert problems == []
 
 
+def test_an_annotated_area_shrinks_with_the_picture() -> None:
+    geometry = Geometry(100, 80, 50, 40, area_scale=0.25)
+    (checked,), _ = check_objects([ObjectAnnotation(Box(10, 20, 50, 80), "cat", area=1000.0)], geometry)
+    assert (checked.box, checked.area) == (Box(5, 10, 25, 40), 250.0)
+
+
 def test_each_reason_is_a_row_of_its_own() -> None:
     items = [ObjectAnnotation(Box(110, 0, 90, 80), "cat", "7", "object 1"), ObjectAnnotation(Box(5, 5, 5, 5), "dog")]
-    checked, problems = check_objects(items, "pixels", 100, 80)
+    checked, problems = check_objects(items, Geometry(100, 80, 100, 80))
     assert [item.annotation for item in checked] == items[:1]
     assert [(row.position, row.status, row.reason) for row in problems] == [
         ("object 1", "repaired", "box_swapped"),
@@ -105,29 +108,7 @@ def test_each_reason_is_a_row_of_its_own() -> None:
     [(None, 50.0), (7.0, 7.0), (0.0, 0.0), (math.nan, 50.0), (math.inf, 50.0), (-3.0, 50.0), (1e39, 50.0)],
 )
 def test_area_is_always_a_number(annotated: float | None, area: float) -> None:
-    (checked,), _ = check_objects([ObjectAnnotation(Box(0, 0, 10, 5), "cat", area=annotated)], "pixels", 100, 80)
+    (checked,), _ = check_objects(
+        [ObjectAnnotation(Box(0, 0, 10, 5), "cat", area=annotated)], Geometry(100, 80, 100, 80)
+    )
     assert checked.area == area
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_boxes_turn_with_the_pixels_under_them(orientation: int) -> None:
-    """A picture with a white box is turned by Pillow: the box must be where the white is."""
-    width, height, box = 40, 30, Box(3, 5, 13, 22)
-    pixels = np.zeros((height, width), np.uint8)
-    pixels[5:22, 3:13] = 255
-    exif = Image.Exif()
-    exif[ORIENTATION_TAG] = orientation
-    data = encoded(Image.fromarray(pixels), "PNG", exif=exif)
-    upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
-    rows, columns = np.nonzero(upright)
-    expected = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    assert transpose_box(box, orientation, width, height) == expected
-
-
-@given(st.integers(1, 8), st.integers(0, 40), st.integers(0, 30))
-def test_turning_keeps_boxes_in_the_picture(orientation: int, x: int, y: int) -> None:
-    turned = transpose_box(Box(0, 0, x, y), orientation, 40, 30)
-    width, height = (30, 40) if orientation >= 5 else (40, 30)
-    assert 0 <= turned.xmin <= turned.xmax <= width
-    assert 0 <= turned.ymin <= turned.ymax <= height
-    assert turned.area == x * y

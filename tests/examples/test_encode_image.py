@@ -11,6 +11,7 @@ from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import check_objects
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.encode_image import image_features
+from transforms.examples.geometry import Geometry
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value
 from transforms.images.check_image import CheckedImage
 from transforms.records import Box, ObjectAnnotation
@@ -20,7 +21,7 @@ IMAGE = CheckedImage(jpeg(), "jpeg", 40, 30)
 
 
 def features_of(*objects: ObjectAnnotation) -> dict[str, Value]:
-    checked, problems = check_objects(objects, "pixels", 40, 30)
+    checked, problems = check_objects(objects, Geometry(40, 30, 40, 30))
     assert not problems
     return image_features("한글.jpg", 5, IMAGE, hashlib.sha256(IMAGE.data).hexdigest(), checked, IDS)
 

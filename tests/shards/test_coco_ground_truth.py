@@ -9,6 +9,7 @@ import pytest
 from tests.sample_data import jpeg
 from transforms.examples.check_boxes import check_objects
 from transforms.examples.class_ids import ClassIds
+from transforms.examples.geometry import Geometry
 from transforms.images.check_image import CheckedImage
 from transforms.records import Box, ObjectAnnotation
 from transforms.shards.coco_ground_truth import GroundTruthPart, join_parts, part_file_name
@@ -35,7 +36,7 @@ def strict(text: str) -> None:
 def test_file_is_json_by_the_letter(tmp_path: Path, area: float | None) -> None:
     part = GroundTruthPart()
     item = ObjectAnnotation(Box(1, 2, 11, 22), "개", area=area, is_crowd=True, difficult=True)
-    checked, _ = check_objects([item], "pixels", 40, 30)
+    checked, _ = check_objects([item], Geometry(40, 30, 40, 30))
     part.add("한글\n.jpg", 2**62, IMAGE, checked, IDS)
     part.add("b.jpg", 5, IMAGE, [], IDS)
     keys = [ShardKey("val", 1), ShardKey("val", 0)]

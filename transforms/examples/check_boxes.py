@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from transforms.examples.geometry import Geometry
 from transforms.ledger.reasons import Reason
-from transforms.records import Box, BoxProblem, ObjectAnnotation, Unit
+from transforms.records import Box, BoxProblem, ObjectAnnotation
 
 MAX_BOXES = 10_000
 # A box of which less than this share lies in the picture is of something else.
@@ -21,7 +22,10 @@ MAX_FLOAT32 = 3.4028234e38
 
 @dataclass(frozen=True, slots=True)
 class CheckedObject:
-    """An object with edges in pixels: 0 <= xmin < xmax <= width, 0 <= ymin < ymax <= height."""
+    """An object with edges in pixels of the written picture: 0 <= xmin < xmax <= width, 0 <= ymin < ymax <= height.
+
+    Masks and keypoints of ``annotation`` are still in the plane that they were annotated in; its area is not.
+    """
 
     box: Box
     annotation: ObjectAnnotation
@@ -33,36 +37,18 @@ class CheckedObject:
         return area if area is not None and 0 <= area <= MAX_FLOAT32 else self.box.area
 
 
-def transpose_box(box: Box, orientation: int, width: float, height: float) -> Box:
-    """The box after the pixels under it were turned upright.
-
-    Args:
-      box: edges in the frame of the stored pixels.
-      orientation: EXIF orientation 1 to 8 (Exif 2.32, tag 0x0112).
-      width, height: of the stored pixels, in the box's unit.
-    """
-    x0, y0, x1, y1 = box.xmin, box.ymin, box.xmax, box.ymax
-    if orientation in (2, 3, 7, 8):
-        # 2: mirrored; 3: half turn; 7 and 8 mirror x before the axes swap.
-        x0, x1 = width - x1, width - x0
-    if orientation in (3, 4, 6, 7):
-        y0, y1 = height - y1, height - y0
-    if orientation in (5, 6, 7, 8):
-        return Box(y0, x0, y1, x1)
-    return Box(x0, y0, x1, y1)
-
-
 def check_objects(
-    objects: Sequence[ObjectAnnotation], unit: Unit, width: int, height: int
+    objects: Sequence[ObjectAnnotation], geometry: Geometry
 ) -> tuple[list[CheckedObject], list[BoxProblem]]:
-    """Checks the boxes of one picture of ``width`` x ``height`` pixels; order is kept."""
+    """Checks the boxes of one picture, in its written pixels; order is kept."""
     checked: list[CheckedObject] = []
     problems: list[BoxProblem] = []
-    scale = (1.0, 1.0) if unit == "pixels" else (float(width), float(height))
+    width, height = geometry.written_width, geometry.written_height
+    is_identity, is_resized = geometry.is_identity, geometry.area_scale != 1
     for annotation in objects:
-        box = annotation.box
-        if unit != "pixels":
-            box = Box(box.xmin * scale[0], box.ymin * scale[1], box.xmax * scale[0], box.ymax * scale[1])
+        box = annotation.box if is_identity else geometry.box(annotation.box)
+        if is_resized and annotation.area is not None:
+            annotation = annotation._replace(area=annotation.area * geometry.area_scale)
         kept, reasons, detail = check_box(box, width, height)
         if kept is not None:
             checked.append(CheckedObject(kept, annotation))

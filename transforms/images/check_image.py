@@ -58,6 +58,7 @@ class CheckedImage:
       width, height: of the decoded pixels of ``data``.
       orientation: the EXIF orientation that was baked into the pixels, 1 if none was.
       repairs: what was changed.
+      resized_from: width and height of the upright pixels before they were resized, None if they were not.
     """
 
     data: bytes
@@ -66,6 +67,13 @@ class CheckedImage:
     height: int
     orientation: int = 1
     repairs: tuple[Reason, ...] = ()
+    resized_from: tuple[int, int] | None = None
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Width and height of the file's own pixels, before they were turned and resized."""
+        upright = self.resized_from or (self.width, self.height)
+        return upright[::-1] if self.orientation >= 5 else upright
 
 
 def check_image(data: bytes, policy: ImagePolicy) -> CheckedImage:

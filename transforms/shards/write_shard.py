@@ -9,13 +9,14 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from transforms.examples import feature_keys as keys
-from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_objects, transpose_box
+from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_objects
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.encode_image import image_features
+from transforms.examples.geometry import Geometry, geometry_of
 from transforms.examples.wire_format import encode_example
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
@@ -138,8 +139,8 @@ class _ShardWriter:
         try:
             if isinstance(loaded, ImageRefused):
                 raise loaded
-            prepared, repairs = _fit_to_picture(image, loaded.checked)
-            checked, problems = self._check(prepared, loaded.checked)
+            geometry, repairs = geometry_of(image, loaded.checked)
+            checked, problems = self._check(image, loaded.checked, geometry)
         except ImageRefused as refused:
             row = self._account_rejected(image, checksum, refused)
             return None, row
@@ -170,14 +171,16 @@ class _ShardWriter:
         self.result.records += 1
         return encode_example(features), row
 
-    def _check(self, image: AnnotatedImage, picture: CheckedImage) -> tuple[list[CheckedObject], list[BoxProblem]]:
+    def _check(
+        self, image: AnnotatedImage, picture: CheckedImage, geometry: Geometry
+    ) -> tuple[list[CheckedObject], list[BoxProblem]]:
         if len(image.objects) > MAX_BOXES:
             raise ImageRefused(Reason.TOO_MANY_BOXES, f"{len(image.objects)} boxes, the limit is {MAX_BOXES}")
         if len(picture.data) > MAX_PICTURE_BYTES:
             raise ImageRefused(Reason.EXAMPLE_TOO_LARGE, f"{len(picture.data)} bytes, the limit is {MAX_PICTURE_BYTES}")
         labels = self._settings.class_ids.labels
         known = [item for item in image.objects if item.class_name in labels]
-        checked, problems = check_objects(known, image.unit, picture.width, picture.height)
+        checked, problems = check_objects(known, geometry)
         problems += [
             _dropped(item, Reason.UNKNOWN_CLASS, f"class {item.class_name!r} is not in the class map")
             for item in image.objects
@@ -211,30 +214,6 @@ class _ShardWriter:
 
 def _dropped(item: ObjectAnnotation, reason: Reason, detail: str) -> BoxProblem:
     return BoxProblem(item.position, item.box_id, item.class_name, "dropped", reason, detail)
-
-
-def _fit_to_picture(image: AnnotatedImage, picture: CheckedImage) -> tuple[AnnotatedImage, tuple[Reason, ...]]:
-    """Brings boxes into the frame of the upright pixels; the claimed size tells which frame they were drawn in.
-
-    Raises:
-      ImageRefused: the claimed size is that of another picture.
-    """
-    upright = (picture.width, picture.height)
-    stored = upright[::-1] if picture.orientation >= 5 else upright
-    claimed = (image.width, image.height)
-    if None in claimed or image.unit != "pixels":
-        return image, (Reason.EXIF_AMBIGUOUS,) if picture.orientation != 1 and image.objects else ()
-    if claimed not in (stored, upright):
-        detail = f"the annotation is for {claimed[0]}x{claimed[1]} pixels, the picture has {upright[0]}x{upright[1]}"
-        raise ImageRefused(Reason.SIZE_MISMATCH, detail)
-    if picture.orientation == 1:
-        return image, ()
-    if stored == upright:  # half turns, mirrors and squares: the size cannot tell; most tools show pictures upright
-        return image, (Reason.EXIF_AMBIGUOUS,) if image.objects else ()
-    if claimed == upright:
-        return image, ()
-    turned = tuple(item._replace(box=transpose_box(item.box, picture.orientation, *stored)) for item in image.objects)
-    return replace(image, objects=turned), (Reason.SIZE_MISMATCH,)
 
 
 def existing_shard(key: ShardKey, plan: ShardPlan, settings: ShardSettings) -> ShardResult | None:
