@@ -22,6 +22,7 @@ setup(
         "transforms.images",
         "transforms.ledger",
         "transforms.shards",
+        "transforms.sources",
         "transforms.splits",
         "transforms.verification",
         "transforms.videos",

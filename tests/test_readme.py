@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import build_tfrecords, cli, detect_video, verify_tfrecords
+from pipelines import build_flags, cli, detect_video, verify_tfrecords
 from transforms.annotations.formats import FORMATS
 from transforms.ledger.reasons import Reason
 
@@ -33,7 +33,7 @@ def test_commands_exist(command: str) -> None:
 
 
 def test_flags_exist() -> None:
-    known = {*build_tfrecords.FLAGS, *detect_video.FLAGS, *verify_tfrecords.FLAGS}
+    known = {*build_flags.FLAGS, *detect_video.FLAGS, *verify_tfrecords.FLAGS}
     beams = {"runner", "direct_num_workers", "direct_running_mode"}
     elsewhere = {"purge_orphaned_data", "help"}
     assert set(re.findall(r"--(\w+)", README)) - elsewhere <= known | beams
@@ -49,7 +49,7 @@ def test_reasons_exist() -> None:
 
 
 def test_every_format_is_described_and_offered() -> None:
-    assert ("auto", *FORMATS) == build_tfrecords.FORMAT_NAMES
+    assert ("auto", *FORMATS) == build_flags.FORMAT_NAMES
     assert all(f"(`{name}`)" in README for name in FORMATS)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import build_tfrecords, cli
+from pipelines import build_flags, build_tfrecords, cli
 from pipelines.demo_sample import write_sample
 
 SAMPLE = "sample"
@@ -59,7 +59,7 @@ def test_help_imports_no_beam() -> None:
 def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert build_tfrecords.main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(f"--{flag}" in text for flag in build_tfrecords.FLAGS)
+    assert all(f"--{flag}" in text for flag in build_flags.FLAGS)
 
 
 MISTAKES = {

@@ -1,0 +1,126 @@
+"""The inputs of ``boxmill build``: which sources the user names, and what lies on disk of each."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from pipelines.flags import UsageError
+
+if TYPE_CHECKING:
+    from transforms.annotations.annotation_files import AnnotationFile, ReadUnit
+    from transforms.images.image_listing import ImageListing
+    from transforms.records import Rejection
+    from transforms.sources.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInputs:
+    """What lies on disk of a source before anything is built.
+
+    Attributes:
+      source: as the user describes it.
+      files: of annotations, in order of their names.
+      images_root: the folder of images.
+      listing: of that folder.
+    """
+
+    source: Source
+    files: Sequence[AnnotationFile]
+    images_root: str
+    listing: ImageListing
+
+    @property
+    def newest(self) -> float:
+        """The latest modification time of any file, in seconds of the epoch."""
+        return max(self.listing.newest, *(file.modified for file in self.files))
+
+    def read_units(self) -> list[ReadUnit]:
+        """The annotation files as units of work."""
+        from transforms.annotations.annotation_files import read_units
+
+        return read_units(self.files, self.source.name, os.path.abspath(self.images_root), self.source.voc_origin)
+
+    def rejections(self) -> list[Rejection]:
+        """Annotation files that no format claims."""
+        from transforms.ledger.reasons import Reason
+        from transforms.records import Rejection
+
+        return [
+            Rejection(
+                Reason.ANNOTATION_UNREADABLE,
+                "no known format claims this file",
+                is_image=False,
+                source=self.source.name,
+                annotation_file=file.relative,
+            )
+            for file in self.files
+            if not file.format
+        ]
+
+    def identity(self) -> dict[str, Any]:
+        """The source's entry in the manifest: with the settings, all that its part of the dataset depends on."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(f"{file.relative}\0{file.format}\0{file.sha256}\n".encode("utf-8", "surrogateescape"))
+        return {
+            "name": self.source.name,
+            "annotation_files": len(self.files),
+            "annotation_formats": sorted({file.format for file in self.files if file.format}),
+            "annotations_sha256": digest.hexdigest(),
+            "images": self.listing.images,
+            "image_bytes": self.listing.bytes,
+            "images_digest": self.listing.digest,
+        }
+
+
+def sources_of(values: flags.FlagValues) -> list[Source]:
+    """The sources that the user names."""
+    from transforms.sources.source import Source
+
+    # The last part of the path alone: a dataset does not depend on where its inputs lie.
+    name = os.path.basename(os.path.abspath(values.annotations[0]))
+    return [Source(name, tuple(values.annotations), values.images, values.format, values.voc_origin)]
+
+
+def find_inputs(source: Source) -> SourceInputs:
+    """Looks at a source's files.
+
+    Raises:
+      UsageError: its annotations or images are not there.
+    """
+    from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations
+    from transforms.images.image_listing import list_images
+
+    try:
+        files = find_annotations(source.annotations, source.format)
+    except AnnotationsNotFound as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+    root = source.images or _default_images_root(source.annotations[0])
+    try:
+        listing = list_images(root)
+    except OSError as error:
+        raise UsageError(f"--images={root} cannot be read: {error.strerror}") from None
+    if not listing.images:
+        raise UsageError(f"--images={root} holds no image; give the folder that the annotations' file names start from")
+    return SourceInputs(source, files, root, listing)
+
+
+def _default_images_root(annotations: str) -> str:
+    from transforms.images.image_listing import list_images
+    from transforms.images.image_names import IMAGE_FOLDERS
+
+    folder = annotations if os.path.isdir(annotations) else os.path.dirname(annotations) or "."
+    parent = os.path.join(folder, os.pardir)
+    candidates = [os.path.join(place, name) for place in (parent, folder) for name in IMAGE_FOLDERS]
+    for candidate in candidates:
+        if os.path.isdir(candidate) and list_images(candidate).images:
+            return os.path.normpath(candidate)
+    return folder

@@ -1,0 +1,119 @@
+"""The settings of ``boxmill build``: from flags and inputs to what the stages are told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from pipelines.flags import UsageError
+from pipelines.version import VERSION
+
+if TYPE_CHECKING:
+    from pipelines.build_inputs import SourceInputs
+    from transforms.shards.manifest import BuildIdentity
+    from transforms.shards.write_shards import WriteSettings
+    from transforms.splits.build_plan import PlanSettings
+
+
+def make_plan_settings(values: flags.FlagValues, inputs: Sequence[SourceInputs]) -> PlanSettings:
+    """What the plan depends on besides the images.
+
+    Raises:
+      UsageError: a flag's value does not fit.
+    """
+    from transforms.splits.build_plan import PlanSettings
+    from transforms.splits.shard_plan import ShardSizing
+    from transforms.splits.split_fractions import SplitFractions
+
+    try:
+        fractions = SplitFractions.parse(values.splits)
+    except ValueError as error:
+        raise UsageError(f"--splits: {error}") from None
+    if values.num_shards and values.examples_per_shard:
+        raise UsageError("--num_shards and --examples_per_shard say the same in two ways; give one of them")
+    sizing = ShardSizing(
+        _shard_counts(values.num_shards, fractions.names),
+        values.examples_per_shard,
+        values.shard_size_mb << 20,
+    )
+    mean_bytes = sum(item.listing.bytes for item in inputs) / sum(item.listing.images for item in inputs)
+    return PlanSettings(fractions, sizing, mean_bytes, values.class_ids, _class_map(values.class_map))
+
+
+def _class_map(path: str | None) -> dict[str, int] | None:
+    from transforms.shards.label_map import parse_class_map
+
+    if not path:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return parse_class_map(file.read())
+    except OSError as error:
+        raise UsageError(f"--class_map={path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"--class_map={path}: {error}") from None
+
+
+def _shard_counts(text: str | None, splits: Sequence[str]) -> dict[str, int]:
+    """Parses "8" or "train=8,val=2"."""
+    if not text:
+        return {}
+    counts = {}
+    for item in text.split(","):
+        split, separator, number = item.strip().rpartition("=")
+        if not number.isdecimal() or int(number) < 1 or (separator and split not in splits):
+            raise UsageError(f"--num_shards={text}: {item!r} is not SPLIT=NUMBER with a split of {', '.join(splits)}")
+        counts.update(dict.fromkeys([split] if separator else splits, int(number)))
+    return counts
+
+
+def make_identity(
+    values: flags.FlagValues, inputs: Sequence[SourceInputs], plan_settings: PlanSettings
+) -> BuildIdentity:
+    """All that the dataset's bytes depend on."""
+    from transforms.shards.manifest import BuildIdentity, dataset_fingerprint
+
+    settings = {
+        "format": values.format,
+        "splits": values.splits,
+        "sizing": asdict(plan_settings.sizing),
+        "class_map": plan_settings.class_map,
+        "class_ids": values.class_ids,
+        "voc_origin": values.voc_origin,
+        "image_check": values.image_check,
+        "exif": values.exif,
+        "max_megapixels": values.max_megapixels,
+        "coco_splits": sorted(_ground_truth_splits(values, plan_settings)),
+    }
+    sources = [item.identity() for item in inputs]
+    fingerprint = dataset_fingerprint(values.name, values.version, settings, sources, VERSION)
+    return BuildIdentity(values.name, values.version, fingerprint, settings, sources, VERSION)
+
+
+def _ground_truth_splits(values: flags.FlagValues, plan_settings: PlanSettings) -> frozenset[str]:
+    return frozenset(values.coco_splits) & frozenset(plan_settings.fractions.names)
+
+
+def make_write_settings(
+    values: flags.FlagValues,
+    inputs: Sequence[SourceInputs],
+    plan_settings: PlanSettings,
+    identity: BuildIdentity,
+    folder: str,
+) -> WriteSettings:
+    """What writing into ``folder`` depends on besides the plan."""
+    from transforms.images.check_image import ImagePolicy
+    from transforms.shards.write_shards import WriteSettings
+
+    return WriteSettings(
+        folder=os.path.abspath(folder),
+        identity=identity,
+        image_roots={item.source.name: os.path.abspath(item.images_root) for item in inputs},
+        image_policy=ImagePolicy(values.image_check, values.exif, values.max_megapixels * 1_000_000),
+        ground_truth_splits=_ground_truth_splits(values, plan_settings),
+        max_reject_ratio=values.max_reject_ratio,
+    )

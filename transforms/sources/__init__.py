@@ -1,0 +1,1 @@
+"""Name: what a dataset is made from, one source or several."""
