@@ -27,6 +27,7 @@ from transforms.annotations.fields import (
     is_text,
     quote,
 )
+from transforms.annotations.json_outline import outline
 from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_members
 from transforms.annotations.spilled_groups import SpilledGroups
 from transforms.annotations.text_encoding import LAST_RESORT, detect_encoding
@@ -49,9 +50,10 @@ _IMAGE, _OBJECT, _PROBLEM = "image", "object", "problem"
 
 
 def sniff(head: bytes) -> bool:
-    """Whether the first bytes of a file look like COCO: an object that soon names one of its arrays."""
-    text = head.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"").lstrip(b"\xff\xfe \t\r\n")
-    return text.startswith(b"{") and any(f'"{key}"'.encode() in text for key in ("images", "annotations", "categories"))
+    """Whether the first bytes of a file look like COCO: an object that soon begins one of its arrays."""
+    found = outline(head)
+    is_ours = any(found.has(**{key: "["}) for key in ("images", "annotations", "categories"))
+    return found.kind == "object" and is_ours
 
 
 def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:

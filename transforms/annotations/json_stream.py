@@ -1,4 +1,4 @@
-"""Streams the members of one huge JSON object, element by element, in memory that does not grow with the file.
+"""Streams huge JSON texts – objects, arrays, lines – element by element, in memory that does not grow with the file.
 
 The standard library's C scanner decodes one value at a time out of a sliding window of text
 (``json.JSONDecoder.raw_decode``); a value cut by the window's end is decoded again once more text has come. So the
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, TextIO
 
 WINDOW_CHARS = 1 << 20
@@ -25,7 +25,7 @@ DUPLICATE_KEY = "\0duplicate key"
 
 
 class JsonError(ValueError):
-    """The text is not the JSON object that was expected; says what and near which character."""
+    """The text is not the JSON that was expected; says what and near which character."""
 
 
 def _object_from_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -36,12 +36,28 @@ def _object_from_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
+_decoder = json.JSONDecoder(object_pairs_hook=_object_from_pairs)
+
+
+def decode_json(text: str) -> Any:
+    """Decodes a whole small text; objects that repeat a key hold it under ``DUPLICATE_KEY``.
+
+    Raises:
+      JsonError: no JSON, nested too deeply, or a number of thousands of digits.
+    """
+    try:
+        return _decoder.decode(text)
+    except RecursionError:
+        raise JsonError("nested too deeply") from None
+    except ValueError as error:
+        raise JsonError(str(error)) from None
+
+
 class _Window:
     """The text around the reading position: ``text[start:]`` is not yet read."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
-        self._decoder = json.JSONDecoder(object_pairs_hook=_object_from_pairs)
         self._dropped = 0
         self._at_end = False
         self.text = ""
@@ -95,7 +111,7 @@ class _Window:
         self.peek()
         while True:
             try:
-                value, end = self._decoder.raw_decode(self.text, self.start)
+                value, end = _decoder.raw_decode(self.text, self.start)
             except json.JSONDecodeError as error:
                 is_cut = error.pos > len(self.text) - _CUT_SLACK_CHARS or error.msg.startswith("Unterminated string")
                 if self._at_end or not is_cut:
@@ -113,34 +129,74 @@ class _Window:
             self._grow()
 
 
-def stream_members(stream: TextIO) -> Iterator[tuple[str, Any]]:
+def stream_members(stream: TextIO, objects: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
     """Yields ``(key, element)`` for each element of each top-level array, ``(key, value)`` for any other member.
 
-    Objects that repeat a key hold the repeated key under ``DUPLICATE_KEY``. A top-level key that is repeated is
-    simply met twice.
+    Of the members named in ``objects`` each member is an element of its own, if they are objects: ``(key, (inner key,
+    value))``. Objects that repeat a key hold the repeated key under ``DUPLICATE_KEY``. A key of the streamed objects
+    themselves that is repeated is simply met twice.
 
     Raises:
       JsonError: not an object, malformed, cut short, or followed by something else.
     """
     window = _Window(stream)
+    for key in _stream_keys(window):
+        if window.peek() == "[":
+            for element in _stream_array(window):
+                yield key, element
+        elif key in objects and window.peek() == "{":
+            for inner in _stream_keys(window):
+                yield key, (inner, window.value())
+        else:
+            yield key, window.value()
+    _expect_end(window)
+
+
+def stream_array(stream: TextIO) -> Iterator[Any]:
+    """Yields the elements of one top-level array; as ``stream_members`` in all else."""
+    window = _Window(stream)
+    yield from _stream_array(window)
+    _expect_end(window)
+
+
+def stream_lines(stream: TextIO) -> Iterator[tuple[int, Any | JsonError]]:
+    """Yields ``(line number from 1, value)`` for each line that is not blank; a line that is no JSON is its error.
+
+    Raises:
+      JsonError: a line is too long to be read.
+    """
+    number = 0
+    while line := stream.readline(MAX_VALUE_CHARS + 1):
+        number += 1
+        if len(line) > MAX_VALUE_CHARS:
+            raise JsonError(f"line {number} is longer than {MAX_VALUE_CHARS} characters")
+        if line.isspace():
+            continue
+        try:
+            yield number, decode_json(line)
+        except JsonError as error:
+            yield number, error
+
+
+def _stream_keys(window: _Window) -> Iterator[str]:
+    """Yields the keys of the next object; whoever asks for the next one has read the value."""
     window.take("{")
     if window.peek() == "}":
         window.take("}")
-    else:
-        while True:
-            key = window.value()
-            if not isinstance(key, str):
-                raise JsonError(f"expected a key at character {window.place}, found {key!r:.40}")
-            window.take(":")
-            if window.peek() == "[":
-                for element in _stream_array(window):
-                    yield key, element
-            else:
-                yield key, window.value()
-            if window.peek() == "}":
-                window.take("}")
-                break
-            window.take(",")
+        return
+    while True:
+        key = window.value()
+        if not isinstance(key, str):
+            raise JsonError(f"expected a key at character {window.place}, found {key!r:.40}")
+        window.take(":")
+        yield key
+        if window.peek() == "}":
+            window.take("}")
+            return
+        window.take(",")
+
+
+def _expect_end(window: _Window) -> None:
     if found := window.peek():
         raise JsonError(f"expected the end of the file at character {window.place}, found {found}")
 

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     BOX_NOT_FINITE = "box_not_finite"
     FIELD_NOT_NUMBER = "field_not_number"
     FIELD_MISSING = "field_missing"
+    SHAPE_UNSUPPORTED = "shape_unsupported"
     UNKNOWN_CLASS = "unknown_class"
     ORPHAN_ANNOTATION = "orphan_annotation"
     IMAGE_REJECTED = "image_rejected"
