@@ -38,6 +38,7 @@ setup(
         "pyarrow>=18,<26",
         "pyyaml>=6,<7",
         "rich>=13,<16",
+        "zstandard>=0.21,<1",
     ],
     extras_require={
         "video": ["av>=14,<19", TENSORFLOW],

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from transforms.annotations.fields import (
+    MAX_INT64,
     FieldError,
     as_flag,
     as_id,
@@ -159,7 +160,8 @@ class _CocoReader:
             self._reject_entry(position, Reason.ORPHAN_ANNOTATION, detail)
             return
         if box_id:
-            self._box_ids.append(_id_hash(box_id))
+            raw_id = entry["id"]
+            self._box_ids.append(raw_id if type(raw_id) is int and 0 <= raw_id <= MAX_INT64 else _id_hash(box_id))
         if DUPLICATE_KEY in entry:
             detail = f"the key {quote(entry[DUPLICATE_KEY])} stands twice"
             self._groups.append(
@@ -177,10 +179,10 @@ class _CocoReader:
             detail = f"width {width:g}, height {height:g}"
             self._groups.append(image_id, (_PROBLEM, position, box_id, class_id, Reason.BOX_EMPTY.value, detail))
             return
-        area = None
-        if entry.get("area") is not None:
+        area = entry.get("area")
+        if area is not None and type(area) is not float:
             try:
-                area = as_number("area", entry["area"])
+                area = as_number("area", area)
             except FieldError:
                 area = None  # the box's own area serves; nothing of the object is lost
         crowd = as_flag(entry.get("iscrowd"))
@@ -212,9 +214,7 @@ class _CocoReader:
                     name = self._name(class_id)
                     problems.append(BoxProblem(position, box_id, name, "repaired", Reason.DUP_ANN_ID, detail))
                 name = self._class_names[class_id]
-                objects.append(
-                    ObjectAnnotation(Box(*edges), name, box_id=box_id, position=position, area=area, is_crowd=crowd)
-                )
+                objects.append(ObjectAnnotation(Box(*edges), name, box_id, position, area, crowd))
         if len(images) == 1:
             name, width, height = images[0]
             yield AnnotatedImage(
@@ -256,13 +256,10 @@ def _bbox(entry: dict[str, Any]) -> tuple[float, float, float, float]:
     bbox = entry.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise FieldError(f"bbox is {quote(bbox)}, not [x, y, width, height]")
-    try:
-        if {*map(type, bbox)} <= {int, float}:  # nearly always
-            return float(bbox[0]), float(bbox[1]), float(bbox[2]), float(bbox[3])
-    except OverflowError:
-        pass
-    x, y, width, height = (as_number("bbox", value) for value in bbox)
-    return x, y, width, height
+    x, y, width, height = bbox
+    if type(x) is type(y) is type(width) is type(height) is float:  # as most are
+        return x, y, width, height
+    return as_number("bbox", x), as_number("bbox", y), as_number("bbox", width), as_number("bbox", height)
 
 
 def _id_hash(box_id: str) -> int:

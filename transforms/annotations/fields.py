@@ -44,6 +44,8 @@ def as_number(field: str, value: Any) -> float:
     """
     if type(value) is float:  # as most are
         return value
+    if type(value) is int and -MAX_INT64 <= value <= MAX_INT64:
+        return float(value)
     if isinstance(value, str) and "_" not in value:
         try:
             return float(value)
@@ -74,9 +76,11 @@ def as_int64(text: str) -> int | None:
 
 def as_flag(value: Any) -> bool | None:
     """A 0/1 flag written as number, bool or text; None where it is missing or unreadable ("Unspecified")."""
+    if type(value) is int:  # nearly always
+        return value == 1 if value in (0, 1) else None
     if isinstance(value, str):
         return {"0": False, "1": True, "false": False, "true": True}.get(value.strip().lower())
-    if isinstance(value, bool | int | float) and value in (0, 1):
+    if isinstance(value, bool | float) and value in (0, 1):
         return bool(value)
     return None
 

@@ -1,8 +1,9 @@
 """Streams huge JSON texts – objects, arrays, lines – element by element, in memory that does not grow with the file.
 
-The standard library's C scanner decodes one value at a time out of a sliding window of text
-(``json.JSONDecoder.raw_decode``); a value cut by the window's end is decoded again once more text has come. So the
-dialect is Python's own: NaN and Infinity, which other writers leave in files, are read and can be accounted for.
+The standard library's C scanner decodes out of a sliding window of text: all objects of an array that lie whole in the
+window at once, anything else one value at a time (``json.JSONDecoder.raw_decode``); a value cut by the window's end is
+decoded again once more text has come. So the dialect is Python's own: NaN and Infinity, which other writers leave in
+files, are read and can be accounted for.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ MAX_VALUE_CHARS = 256 << 20
 _CUT_SLACK_CHARS = 64 << 10
 _NUMBER_TAIL_CHARS = 2
 _SEPARATOR = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
+_BETWEEN_OBJECTS = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*(?=\{)")
+# Between a key and its value, and inside of strings perhaps: there are never more keys in a text than these.
+_KEY_END = re.compile(r'"[ \t\n\r]*:')
 _WHITESPACE = " \t\n\r"
 
 DUPLICATE_KEY = "\0duplicate key"
@@ -53,6 +57,15 @@ def decode_json(text: str) -> Any:
         raise JsonError(str(error)) from None
 
 
+def _number_of_keys(value: Any) -> int:
+    """Keys of all objects in a value; those in lists that begin with something else are left out."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_number_of_keys, value.values()))
+    if isinstance(value, list) and value and isinstance(value[0], dict | list):
+        return sum(map(_number_of_keys, value))
+    return 0
+
+
 class _Window:
     """The text around the reading position: ``text[start:]`` is not yet read."""
 
@@ -66,6 +79,10 @@ class _Window:
     @property
     def place(self) -> int:
         return self._dropped + self.start
+
+    @property
+    def end(self) -> int:
+        return self._dropped + len(self.text)
 
     def _grow(self) -> None:
         """Drops what is read and appends as much as is left, at least one window."""
@@ -96,6 +113,29 @@ class _Window:
                 f"expected {' or '.join(expected)} at character {self.place}, found {found or 'the end of the file'}"
             )
         self.start += 1
+
+    def objects(self) -> list[Any]:
+        """Decodes at once the objects here that lie whole in the window, but for the last; [] where that is in vain.
+
+        The text up to a "}" between two objects, closed by a bracket, is JSON if and only if that "}" ends an element
+        of the array that begins here, and no inner object or string.
+        """
+        if self.peek() != "{":
+            return []
+        near_end = max(self.start, len(self.text) - _CUT_SLACK_CHARS)
+        cuts = list(_BETWEEN_OBJECTS.finditer(self.text, near_end))
+        if not cuts:
+            return []
+        text = f"[{self.text[self.start : cuts[-1].start() + 1]}]"
+        try:
+            objects: list[Any] = json.loads(text)
+            keys = len(_KEY_END.findall(text))
+            if keys != sum(map(len, objects)) and keys != _number_of_keys(objects):  # a key may stand twice
+                objects = json.loads(text, object_pairs_hook=_object_from_pairs)
+        except (ValueError, RecursionError):
+            return []  # value() finds the place of a mistake
+        self.start = cuts[-1].end()
+        return objects
 
     def ends_array(self) -> bool:
         """Reads what follows an element: "]" ends the array, "," does not."""
@@ -206,7 +246,11 @@ def _stream_array(window: _Window) -> Iterator[Any]:
     if window.peek() == "]":
         window.take("]")
         return
+    window_end = -1
     while True:
+        if window.end != window_end:  # once a window: what is left of it then, is one object
+            yield from window.objects()
+            window_end = window.end
         yield window.value()
         if window.ends_array():
             return
