@@ -281,7 +281,7 @@ def test_killed_worker_ends_the_run_and_a_rerun_resumes(
     assert digests(output) == expected
 
 
-@pytest.mark.parametrize("operation", ["fsync", "replace", "writev", "link"])
+@pytest.mark.parametrize("operation", ["fsync", "replace", "write", "link"])
 def test_failing_storage_fails_the_build_and_leaves_no_dataset(
     inputs: Path,
     tmp_path: Path,

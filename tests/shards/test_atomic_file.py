@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -41,15 +42,34 @@ def test_exclusive_commit_takes_no_name_that_is_taken(tmp_path: Path) -> None:
 
 
 def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "writev", lambda descriptor, buffers: os.write(descriptor, b"".join(buffers)[:3]))
-    with AtomicFile(str(tmp_path / "a")) as file:
-        file.write([b"12", b"345", b"6"])
-        file.commit()
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, bytes(data[:3])))
+    write_atomically(str(tmp_path / "a"), b"123456")
     assert (tmp_path / "a").read_bytes() == b"123456"
 
 
-def test_any_number_of_buffers_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [1, 999, 1 << 20, (3 << 20) + 1])
+def test_buffers_of_all_sizes_are_written_in_order(tmp_path: Path, size: int) -> None:
+    buffers = [bytes([number]) * size for number in range(12)]
     with AtomicFile(str(tmp_path / "a")) as file:
-        file.write([b"x"] * 5000)
+        for start in range(0, 12, 3):
+            file.write(buffers[start : start + 3])
         file.commit()
-    assert (tmp_path / "a").read_bytes() == b"x" * 5000
+    data = b"".join(buffers)
+    assert (tmp_path / "a").read_bytes() == data
+    assert (file.bytes_written, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize("chunks", [1, 3, 20])
+def test_failure_to_write_is_raised_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int
+) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"), AtomicFile(str(tmp_path / "a")) as file:  # noqa: PT012 - at which step, is open
+        for _ in range(chunks):
+            file.write([b"x" * (1 << 20)])
+        file.commit()
+    assert os.listdir(tmp_path) == []

@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
-# What one system call takes (IOV_MAX of Linux and macOS).
-_BUFFERS_AT_ONCE = 1024
+# So much is gathered before it is handed over, in one piece: then the threads seldom meet.
+_CHUNK_BYTES = 1 << 20
+_CHUNKS_AHEAD = 4
 TEMPORARY_SUFFIX = ".boxmill-tmp"
 
 
 class AtomicFile:
     """A file written beside its final name and moved there when it is whole.
 
-    Two writers of one name do not meet: each has a temporary name of its own, and the last move wins.
+    Two writers of one name do not meet: each has a temporary name of its own, and the last move wins. Digest and
+    system calls run in a thread while the caller makes the next bytes; both let go of the interpreter's lock.
 
     Attributes:
-      bytes_written, sha256: of what was written.
+      bytes_written: so far.
     """
 
     def __init__(self, path: str):
@@ -27,30 +31,57 @@ class AtomicFile:
         self._temporary = f"{path}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
         self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         self._digest = hashlib.sha256()
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._thread: ThreadPoolExecutor | None = None
+        self._handed_over: deque[Future[None]] = deque()
         self.bytes_written = 0
 
     @property
     def sha256(self) -> str:
+        """Of a file that is committed."""
         return self._digest.hexdigest()
 
     def write(self, buffers: Sequence[bytes]) -> None:
-        """Appends buffers in their order, in one system call where the kernel takes them whole."""
-        for buffer in buffers:
-            self._digest.update(buffer)
-        expected = sum(map(len, buffers))
-        written = os.writev(self._descriptor, buffers[:_BUFFERS_AT_ONCE])
-        if written != expected:
-            self._write_rest(b"".join(buffers)[written:])
-        self.bytes_written += expected
+        """Appends buffers in their order.
 
-    def _write_rest(self, rest: bytes) -> None:
+        Raises:
+          OSError: these or earlier ones could not be written.
+        """
+        for buffer in buffers:
+            self._gathered.append(buffer)
+            self._gathered_bytes += len(buffer)
+            self.bytes_written += len(buffer)
+        if self._gathered_bytes >= _CHUNK_BYTES:
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="write-file")
+            if len(self._handed_over) == _CHUNKS_AHEAD:
+                self._handed_over.popleft().result()
+            self._handed_over.append(self._thread.submit(self._append, self._take_gathered()))
+
+    def _take_gathered(self) -> bytes:
+        data = b"".join(self._gathered)
+        self._gathered.clear()
+        self._gathered_bytes = 0
+        return data
+
+    def _append(self, data: bytes) -> None:
+        self._digest.update(data)
+        rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
 
-    def commit(self) -> None:
-        """Makes the content durable and gives it its final name."""
+    def _finish(self) -> None:
+        """Waits until all is on the disk."""
+        while self._handed_over:
+            self._handed_over.popleft().result()
+        self._append(self._take_gathered())
         os.fsync(self._descriptor)
         self._close()
+
+    def commit(self) -> None:
+        """Makes the content durable and gives it its final name."""
+        self._finish()
         os.replace(self._temporary, self._path)
 
     def commit_exclusively(self) -> None:
@@ -59,8 +90,7 @@ class AtomicFile:
         Raises:
           FileExistsError: it is taken; nothing has changed.
         """
-        os.fsync(self._descriptor)
-        self._close()
+        self._finish()
         try:
             os.link(self._temporary, self._path)
         finally:
@@ -73,6 +103,9 @@ class AtomicFile:
         os.unlink(self._temporary)
 
     def _close(self) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
+            self._thread = None
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
