@@ -27,6 +27,7 @@ setup(
         "transforms.verification",
         "transforms.videos",
     ],
+    package_data={"transforms.sources": ["*.json"]},
     install_requires=[
         "absl-py>=2.1,<3",
         "apache-beam>=2.77,<2.78",

@@ -29,6 +29,12 @@ flags.DEFINE_string(
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
+    "sources",
+    None,
+    "YAML or JSON file that lists several sources, instead of --annotations and --images; see README.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
     "output", None, "Folder of datasets; this one is written to OUTPUT/NAME/VERSION.", flag_values=FLAGS
 )
 flags.DEFINE_string("name", None, "Name of the dataset: letters, digits and _.", flag_values=FLAGS)
@@ -53,7 +59,8 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "class_map",
     None,
-    "Label map (.pbtxt) or ID,NAME lines that give the class ids; boxes of other classes are dropped.",
+    "Label map (.pbtxt) or ID,NAME lines that give the class ids; boxes of other classes are dropped. Or a YAML file "
+    "with names, rename and drop; see README.",
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
@@ -122,6 +129,7 @@ def build_help() -> str:
         FLAGS,
         [
             "boxmill build --annotations=VOC2012/Annotations --images=VOC2012/JPEGImages --output=data --name=voc",
+            "boxmill build --sources=mix.yaml --output=data --name=mix",
             "boxmill build --annotations=instances.json --images=photos --output=data --name=shop \\",
             "    --direct_num_workers=4 --direct_running_mode=multi_processing",
         ],

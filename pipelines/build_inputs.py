@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from pipelines.build_flags import FORMAT_NAMES
 from pipelines.flags import UsageError
 
 if TYPE_CHECKING:
     from transforms.annotations.annotation_files import AnnotationFile, ReadUnit
     from transforms.images.image_listing import ImageListing
     from transforms.records import Rejection
+    from transforms.sources.class_changes import ClassChanges
     from transforms.sources.source import Source
 
 
@@ -28,23 +30,33 @@ class SourceInputs:
       files: of annotations, in order of their names.
       images_root: the folder of images.
       listing: of that folder.
+      is_alone: there is no other source.
     """
 
     source: Source
     files: Sequence[AnnotationFile]
     images_root: str
     listing: ImageListing
+    is_alone: bool
 
     @property
     def newest(self) -> float:
         """The latest modification time of any file, in seconds of the epoch."""
         return max(self.listing.newest, *(file.modified for file in self.files))
 
-    def read_units(self) -> list[ReadUnit]:
-        """The annotation files as units of work."""
+    def read_units(self, classes: ClassChanges) -> list[ReadUnit]:
+        """The annotation files as units of work; ``classes`` are changed in all sources, after the source's own."""
         from transforms.annotations.annotation_files import read_units
+        from transforms.sources.source_edits import SourceEdits
 
-        return read_units(self.files, self.source.name, os.path.abspath(self.images_root), self.source.voc_origin)
+        return read_units(
+            self.files,
+            self.source.name,
+            os.path.abspath(self.images_root),
+            self.source.voc_origin,
+            SourceEdits((self.source.classes, classes), self.source.weight),
+            "" if self.is_alone else f"{self.source.name}/",
+        )
 
     def rejections(self) -> list[Rejection]:
         """Annotation files that no format claims."""
@@ -76,27 +88,57 @@ class SourceInputs:
             "images": self.listing.images,
             "image_bytes": self.listing.bytes,
             "images_digest": self.listing.digest,
+            **self.source.options(),
         }
 
 
 def sources_of(values: flags.FlagValues) -> list[Source]:
-    """The sources that the user names."""
-    from transforms.sources.source import Source
+    """The sources that the user names.
 
+    Raises:
+      UsageError: in two ways, or in a file that cannot be used.
+    """
+    from transforms.sources.documents import DocumentError
+    from transforms.sources.source import Source, read_sources
+
+    if values.sources:
+        if values.annotations or values.images:
+            raise UsageError("--sources names annotations and images itself; leave --annotations and --images out")
+        try:
+            return read_sources(values.sources, values.format, values.voc_origin)
+        except OSError as error:
+            raise UsageError(f"--sources={values.sources} cannot be read: {error.strerror}") from None
+        except DocumentError as error:
+            raise UsageError(f"--sources={values.sources}: {error}") from None
     # The last part of the path alone: a dataset does not depend on where its inputs lie.
     name = os.path.basename(os.path.abspath(values.annotations[0]))
     return [Source(name, tuple(values.annotations), values.images, values.format, values.voc_origin)]
 
 
-def find_inputs(source: Source) -> SourceInputs:
-    """Looks at a source's files.
+def find_inputs(sources: Sequence[Source], sources_file: str | None) -> list[SourceInputs]:
+    """Looks at the files of all sources.
 
     Raises:
-      UsageError: its annotations or images are not there.
+      UsageError: annotations or images are not there; if a file lists the sources, it says of which.
     """
+    inputs = []
+    for source in sources:
+        try:
+            inputs.append(_find_source_inputs(source, is_alone=len(sources) == 1))
+        except UsageError as error:
+            if not sources_file:
+                raise
+            what = str(error).replace("--annotations=", "annotations ").replace("--images=", "images ")
+            raise UsageError(f"--sources={sources_file}, source {source.name}: {what}") from None
+    return inputs
+
+
+def _find_source_inputs(source: Source, is_alone: bool) -> SourceInputs:
     from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations
     from transforms.images.image_listing import list_images
 
+    if source.format not in FORMAT_NAMES:
+        raise UsageError(f"format {source.format!r} is not known; the formats are {', '.join(FORMAT_NAMES)}")
     try:
         files = find_annotations(source.annotations, source.format)
     except AnnotationsNotFound as error:
@@ -110,7 +152,7 @@ def find_inputs(source: Source) -> SourceInputs:
         raise UsageError(f"--images={root} cannot be read: {error.strerror}") from None
     if not listing.images:
         raise UsageError(f"--images={root} holds no image; give the folder that the annotations' file names start from")
-    return SourceInputs(source, files, root, listing)
+    return SourceInputs(source, files, root, listing, is_alone)
 
 
 def _default_images_root(annotations: str) -> str:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from pipelines.build_inputs import SourceInputs
     from transforms.shards.manifest import BuildIdentity
     from transforms.shards.write_shards import WriteSettings
+    from transforms.sources.class_changes import ClassChanges
+    from transforms.sources.class_map import ClassMap
     from transforms.splits.build_plan import PlanSettings
 
 
-def make_plan_settings(values: flags.FlagValues, inputs: Sequence[SourceInputs]) -> PlanSettings:
+def make_plan_settings(values: flags.FlagValues, inputs: Sequence[SourceInputs], class_map: ClassMap) -> PlanSettings:
     """What the plan depends on besides the images.
 
     Raises:
@@ -41,17 +43,24 @@ def make_plan_settings(values: flags.FlagValues, inputs: Sequence[SourceInputs])
         values.shard_size_mb << 20,
     )
     mean_bytes = sum(item.listing.bytes for item in inputs) / sum(item.listing.images for item in inputs)
-    return PlanSettings(fractions, sizing, mean_bytes, values.class_ids, _class_map(values.class_map))
+    return PlanSettings(fractions, sizing, mean_bytes, values.class_ids, class_map.labels)
 
 
-def _class_map(path: str | None) -> dict[str, int] | None:
+def read_class_map(path: str | None) -> ClassMap:
+    """The class map that the user gives: a label map, ID,NAME lines, or a YAML or JSON document.
+
+    Raises:
+      UsageError: it cannot be read or is none of these.
+    """
     from transforms.shards.label_map import parse_class_map
+    from transforms.sources.class_map import SUFFIXES, ClassMap, parse_class_document
 
     if not path:
-        return None
+        return ClassMap()
     try:
         with open(path, "rb") as file:
-            return parse_class_map(file.read())
+            data = file.read()
+        return parse_class_document(data) if path.lower().endswith(SUFFIXES) else ClassMap(parse_class_map(data))
     except OSError as error:
         raise UsageError(f"--class_map={path} cannot be read: {error.strerror}") from None
     except ValueError as error:
@@ -72,7 +81,7 @@ def _shard_counts(text: str | None, splits: Sequence[str]) -> dict[str, int]:
 
 
 def make_identity(
-    values: flags.FlagValues, inputs: Sequence[SourceInputs], plan_settings: PlanSettings
+    values: flags.FlagValues, inputs: Sequence[SourceInputs], plan_settings: PlanSettings, classes: ClassChanges
 ) -> BuildIdentity:
     """All that the dataset's bytes depend on."""
     from transforms.shards.manifest import BuildIdentity, dataset_fingerprint
@@ -82,6 +91,7 @@ def make_identity(
         "splits": values.splits,
         "sizing": asdict(plan_settings.sizing),
         "class_map": plan_settings.class_map,
+        **({"class_changes": classes.to_plain()} if classes else {}),
         "class_ids": values.class_ids,
         "voc_origin": values.voc_origin,
         "image_check": values.image_check,

@@ -104,22 +104,23 @@ def _run(argv: Sequence[str]) -> int:
     _check_names(values)
     from pipelines import build_summary
     from pipelines.build_inputs import find_inputs, sources_of
-    from pipelines.build_settings import make_identity, make_plan_settings, make_write_settings
+    from pipelines.build_settings import make_identity, make_plan_settings, make_write_settings, read_class_map
     from pipelines.progress import showing
     from pipelines.runner import run_pipeline
     from transforms.shards.dataset_folder import claimed_target
     from transforms.shards.manifest import read_manifest
 
-    inputs = [find_inputs(source) for source in sources_of(values)]
-    plan_settings = make_plan_settings(values, inputs)
-    identity = make_identity(values, inputs, plan_settings)
+    class_map = read_class_map(values.class_map)
+    inputs = find_inputs(sources_of(values), values.sources)
+    plan_settings = make_plan_settings(values, inputs, class_map)
+    identity = make_identity(values, inputs, plan_settings, class_map.changes)
     newest = max(item.newest for item in inputs)
     with claimed_target(values.output, identity, newest, values.overwrite) as target:
         if target.is_done:
             manifest = read_manifest(target.final)
             print(f"{target.final} is already built from these inputs; nothing was done.")
             return _exit_code(manifest)
-        units = [unit for item in inputs for unit in item.read_units()]
+        units = [unit for item in inputs for unit in item.read_units(class_map.changes)]
         rejections = [rejection for item in inputs for rejection in item.rejections()]
         write_settings = make_write_settings(values, inputs, plan_settings, identity, target.folder)
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:
@@ -135,7 +136,7 @@ def _run(argv: Sequence[str]) -> int:
 
 def _check_names(values: flags.FlagValues) -> None:
     for flag in ("annotations", "output", "name"):
-        if not values[flag].value:
+        if not values[flag].value and not (flag == "annotations" and values.sources):
             raise UsageError(f"--{flag} is missing; see boxmill build --help")
     if not re.fullmatch(r"[a-zA-Z]\w*", values.name, re.ASCII):
         raise UsageError(f"--name={values.name} must begin with a letter and have letters, digits and _ only")

@@ -214,6 +214,7 @@ class Rejection:
       is_image: False for an annotation file that names no image and for boxes without an image; it is then no
         image of the closing identity, yet has its row.
       problems: the boxes that are lost with it; each is counted as read and dropped.
+      key: of an image that was read before it was refused, as the plan knows it; "" if its name is its key.
     """
 
     reason: str
@@ -224,6 +225,7 @@ class Rejection:
     problems: tuple[BoxProblem, ...] = ()
     source: str = ""
     annotation_file: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

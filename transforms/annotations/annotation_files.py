@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from transforms.annotations.formats import FORMATS, AnnotationFormat
+from transforms.sources.source_edits import NO_EDITS, SourceEdits
 
 HEAD_BYTES = 1 << 16
 _THREADS = 16
@@ -42,13 +43,23 @@ class AnnotationFile:
 
 @dataclass(frozen=True, slots=True)
 class ReadUnit:
-    """Annotation files that one worker reads one after the other."""
+    """Annotation files that one worker reads one after the other.
+
+    Attributes:
+      source, images_root, voc_origin: of their source.
+      format: of the files.
+      files: path and name relative to the annotations' root of each.
+      edits: to what is read.
+      namespace: see ``pack_entry``.
+    """
 
     source: str
     images_root: str
     format: str
     files: tuple[tuple[str, str], ...]
     voc_origin: int
+    edits: SourceEdits = NO_EDITS
+    namespace: str = ""
 
 
 def find_annotations(patterns: Sequence[str], format_name: str) -> list[AnnotationFile]:
@@ -139,7 +150,14 @@ def _format_of(path: str, head: bytes) -> str:
     return claims[0] if claims else ""
 
 
-def read_units(files: Iterable[AnnotationFile], source: str, images_root: str, voc_origin: int) -> list[ReadUnit]:
+def read_units(
+    files: Iterable[AnnotationFile],
+    source: str,
+    images_root: str,
+    voc_origin: int,
+    edits: SourceEdits = NO_EDITS,
+    namespace: str = "",
+) -> list[ReadUnit]:
     """Cuts the files of one source into units of work; files of no format are in none of them."""
     by_format: dict[str, list[tuple[str, str]]] = {}
     for file in files:
@@ -150,7 +168,7 @@ def read_units(files: Iterable[AnnotationFile], source: str, images_root: str, v
             continue
         size = FORMATS[name].files_per_unit
         units += [
-            ReadUnit(source, images_root, name, tuple(paths[start : start + size]), voc_origin)
+            ReadUnit(source, images_root, name, tuple(paths[start : start + size]), voc_origin, edits, namespace)
             for start in range(0, len(paths), size)
         ]
     return units

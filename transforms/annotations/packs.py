@@ -39,7 +39,7 @@ class PackedImage(NamedTuple):
     """An image in a pack.
 
     Attributes:
-      key: see ``image_key``.
+      key: see ``pack_entry``.
       image_id, boxes_read: of the image.
       class_names: of its objects, each once.
       fields: the image's fields, pickled as plain tuples: that is several times faster than pickling objects.
@@ -62,16 +62,23 @@ class PackedImage(NamedTuple):
 Entry = PackedImage | Rejection | DeclaredClasses
 
 
-def pack_entry(reading: Reading) -> Entry:
-    """A reading as an entry of a pack."""
+def pack_entry(reading: Reading, namespace: str = "") -> Entry:
+    """A reading as an entry of a pack.
+
+    Args:
+      reading: any.
+      namespace: comes before the ``image_key`` that images of this name have in the whole dataset: "" or, where
+        there are several sources, the source's name and "/", so that images of two sources never share a key.
+    """
     if not isinstance(reading, AnnotatedImage):
         return reading
     values = list(_image_values(reading))
     values[_OBJECTS] = [(tuple(item.box), *item[1:]) for item in reading.objects]
     values[_PROBLEMS] = [_problem_values(problem) for problem in reading.problems]
     names = tuple({item.class_name: None for item in reading.objects})
+    key = namespace + image_key(reading.file_name)
     fields = pickle.dumps(values, protocol=5)
-    return PackedImage(image_key(reading.file_name), reading.image_id, reading.boxes_read, names, fields)
+    return PackedImage(key, reading.image_id, reading.boxes_read, names, fields)
 
 
 def encode_pack(entries: Sequence[Entry]) -> bytes:
@@ -85,12 +92,12 @@ def decode_pack(pack: bytes) -> list[Entry]:
     return entries
 
 
-def pack_readings(readings: Iterable[Reading]) -> Iterator[bytes]:
-    """Cuts a stream of readings into packs of bounded size."""
+def pack_readings(readings: Iterable[Reading], namespace: str = "") -> Iterator[bytes]:
+    """Cuts a stream of readings into packs of bounded size; for ``namespace`` see ``pack_entry``."""
     batch: list[Entry] = []
     boxes = 0
     for reading in readings:
-        entry = pack_entry(reading)
+        entry = pack_entry(reading, namespace)
         batch.append(entry)
         boxes += entry.boxes_read if isinstance(entry, PackedImage) else 1
         if len(batch) >= MAX_IMAGES or boxes >= MAX_BOXES:

@@ -32,6 +32,8 @@ def read_unit(unit: ReadUnit) -> Iterator[Reading]:
         context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0, companions)
         with open(path, "rb") as stream:
             for reading in annotation_format.read(stream, context):
+                if unit.edits:
+                    reading = unit.edits.apply(reading)
                 yield located(reading, store) if isinstance(reading, AnnotatedImage) else reading
 
 
@@ -59,7 +61,7 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
 
 def read_packs(unit: ReadUnit) -> Iterator[bytes]:
     """Reads the files of a unit into packs, counting images as they come."""
-    return pack_readings(_counted(read_unit(unit)))
+    return pack_readings(_counted(read_unit(unit)), unit.namespace)
 
 
 def _counted(readings: Iterable[Reading]) -> Iterator[Reading]:

@@ -34,6 +34,7 @@ FORMAT = "image/format"
 FILE_NAME = "image/filename"
 SOURCE_ID = "image/source_id"
 SHA256 = "image/key/sha256"
+SOURCE = "image/source"
 HEIGHT = "image/height"
 WIDTH = "image/width"
 YMIN = "image/object/bbox/ymin"
@@ -61,6 +62,7 @@ FEATURE_KEYS: dict[str, FeatureKey] = {
     FILE_NAME: FeatureKey(BYTES, "one"),
     SOURCE_ID: FeatureKey(BYTES, "one"),
     SHA256: FeatureKey(BYTES, "one"),
+    SOURCE: FeatureKey(BYTES, "one", optional=True),  # the source's name; only where there are several sources
     HEIGHT: FeatureKey(INT64, "one"),
     WIDTH: FeatureKey(INT64, "one"),
     YMIN: FeatureKey(FLOAT, "per object"),

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     FIELD_MISSING = "field_missing"
     SHAPE_UNSUPPORTED = "shape_unsupported"
     UNKNOWN_CLASS = "unknown_class"
+    CLASS_DROPPED = "class_dropped"
     ORPHAN_ANNOTATION = "orphan_annotation"
     IMAGE_REJECTED = "image_rejected"
     # Boxes repaired.
@@ -47,5 +48,6 @@ class Reason(StrEnum):
     FORMAT_CONVERTED = "format_converted"
     EXIF_TRANSPOSED = "exif_transposed"
     EXIF_AMBIGUOUS = "exif_ambiguous"
-    # Remarks: not counted among the images read.
+    # Not counted among the images read: left out by the user's own cap, or only remarked upon.
+    LEFT_OUT = "left_out"
     IMAGE_UNLISTED = "image_unlisted"

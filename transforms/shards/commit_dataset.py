@@ -106,10 +106,21 @@ def commit_dataset(
             "more and run again: finished shards are kept"
         )
     described = {name: _size_and_digest(os.path.join(folder, name)) for name in [*files, *ledger_files]}
-    manifest = make_manifest(identity, shards, plan.fractions.names, counts, class_ids, described)
+    source_counts = _source_counts(results, image_roots)
+    manifest = make_manifest(identity, shards, plan.fractions.names, counts, source_counts, class_ids, described)
     _commit_manifest(folder, manifest)
     remove_leftovers(folder)
     return manifest
+
+
+def _source_counts(results: Sequence[ShardResult], image_roots: Mapping[str, str]) -> dict[str, Counts]:
+    """What each of several sources has given; nothing for a source that is alone."""
+    if len(image_roots) == 1:
+        return {}
+    return {
+        source: Counts.total(result.source_counts[source] for result in results if source in result.source_counts)
+        for source in image_roots
+    }
 
 
 def _size_and_digest(path: str) -> dict[str, object]:
@@ -151,8 +162,12 @@ def _write_description(
 def _unlisted_rows(folder: str, ledger_files: Sequence[str], image_roots: Mapping[str, str]) -> list[ImageRow]:
     """Rows for images on disk that no annotation names; all names are compared by their hashes, 8 bytes each."""
     rows = []
+    sources: dict[str, list[str]] = {}
     for source, root in sorted(image_roots.items()):
-        known = _named_images(folder, ledger_files, source)
+        sources.setdefault(os.path.realpath(root), []).append(source)
+    for root, of_root in sources.items():
+        known = _named_images(folder, ledger_files, of_root)
+        source = of_root[0]  # an image that none of them names is listed with the first
         for name, _ in walk_images(root):
             hashed = np.uint64(order_hash(image_key(name)))
             position = int(np.searchsorted(known, hashed))
@@ -164,12 +179,12 @@ def _unlisted_rows(folder: str, ledger_files: Sequence[str], image_roots: Mappin
     return sorted(rows, key=lambda row: (row.source, row.file_name))
 
 
-def _named_images(folder: str, ledger_files: Sequence[str], source: str) -> npt.NDArray[np.uint64]:
+def _named_images(folder: str, ledger_files: Sequence[str], sources: Sequence[str]) -> npt.NDArray[np.uint64]:
     hashes: list[int] = []
     for name in ledger_files:
         table = pq.read_table(os.path.join(folder, name), columns=["source", "file_name"])
         for row_source, file_name in zip(*(table[column].to_pylist() for column in table.column_names), strict=True):
-            if row_source == source:
+            if row_source in sources:
                 hashes.append(order_hash(image_key(file_name)))
     return np.sort(np.array(hashes, dtype=np.uint64))
 

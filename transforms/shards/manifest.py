@@ -54,6 +54,7 @@ def make_manifest(
     results: Sequence[ShardResult],
     splits: Sequence[str],
     counts: Counts,
+    source_counts: Mapping[str, Counts],
     class_ids: ClassIds,
     files: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def make_manifest(
       results: of the shards, in order.
       splits: names of the splits, in order.
       counts: of all images and boxes.
+      source_counts: of each source, if there are several.
       class_ids: the classes.
       files: ``bytes`` and ``sha256`` of every file beside the shards.
     """
@@ -78,23 +80,28 @@ def make_manifest(
         "classes": [
             {"id": class_id, "name": name, "boxes": counts.classes[name]} for name, class_id in class_ids.labels.items()
         ],
-        "counts": {
-            "images": {
-                "read": counts.images_read,
-                "written": counts.images_written,
-                "repaired": counts.images_repaired,
-                "rejected": counts.images_rejected,
-            },
-            "boxes": {
-                "read": counts.boxes_read,
-                "written": counts.boxes_written,
-                "repaired": counts.boxes_repaired,
-                "dropped": counts.boxes_dropped,
-            },
-        },
+        "counts": _counts(counts),
+        **({"source_counts": {name: _counts(item) for name, item in source_counts.items()}} if source_counts else {}),
         "reasons": dict(sorted(counts.reasons.items())),
         "files": {name: dict(file) for name, file in sorted(files.items())},
         "splits": {split: _split([result for result in results if result.key.split == split]) for split in splits},
+    }
+
+
+def _counts(counts: Counts) -> dict[str, dict[str, int]]:
+    return {
+        "images": {
+            "read": counts.images_read,
+            "written": counts.images_written,
+            "repaired": counts.images_repaired,
+            "rejected": counts.images_rejected,
+        },
+        "boxes": {
+            "read": counts.boxes_read,
+            "written": counts.boxes_written,
+            "repaired": counts.boxes_repaired,
+            "dropped": counts.boxes_dropped,
+        },
     }
 
 

@@ -18,10 +18,16 @@ _RESULT_KEY = "boxmill.shard"
 
 
 class ShardLedger:
-    """Rows and counts of a shard while it is written; the counts are those of ``result``."""
+    """Rows and counts of a shard while it is written; the counts are those of ``result``.
 
-    def __init__(self, result: ShardResult):
+    Args:
+      result: of the shard.
+      is_mixed: there are several sources, and each is counted by itself too.
+    """
+
+    def __init__(self, result: ShardResult, is_mixed: bool = False):
         self._result = result
+        self._is_mixed = is_mixed
         self._image_rows: list[ImageRow] = []
         self._box_rows: list[BoxRow] = []
 
@@ -36,14 +42,14 @@ class ShardLedger:
           problems: of its boxes.
           class_names: of the boxes written.
         """
-        counts = self._result.counts
-        counts.images_read += 1
-        counts.images_checksum += checksum
-        counts.images_written += row.status != "rejected"
-        counts.images_repaired += row.status == "repaired"
-        counts.images_rejected += row.status == "rejected"
-        counts.reasons.update(row.reasons)
-        counts.classes.update(class_names)
+        for counts in self._counts_of(row.source):
+            counts.images_read += 1
+            counts.images_checksum += checksum
+            counts.images_written += row.status != "rejected"
+            counts.images_repaired += row.status == "repaired"
+            counts.images_rejected += row.status == "rejected"
+            counts.reasons.update(row.reasons)
+            counts.classes.update(class_names)
         self._image_rows.append(row)
         self._add_boxes(row, problems)
 
@@ -65,10 +71,17 @@ class ShardLedger:
             self._add_boxes(row, rejection.problems)
         else:  # a whole annotation file
             self._image_rows.append(row)
-            self._result.counts.reasons.update(row.reasons)
+            for counts in self._counts_of(row.source):
+                counts.reasons.update(row.reasons)
+
+    def _counts_of(self, source: str) -> list[Counts]:
+        if not self._is_mixed:
+            return [self._result.counts]
+        return [self._result.counts, self._result.source_counts.setdefault(source, Counts())]
 
     def _add_boxes(self, row: ImageRow, problems: Sequence[BoxProblem]) -> None:
-        count_boxes(self._result.counts, row.boxes_written, problems)
+        for counts in self._counts_of(row.source):
+            count_boxes(counts, row.boxes_written, problems)
         self._box_rows += [BoxRow.of(problem, row.source, row.annotation_file, row.file_name) for problem in problems]
 
     def write(self, folder: str, shards: int) -> None:
@@ -90,10 +103,12 @@ def count_boxes(counts: Counts, boxes_written: int, problems: Sequence[BoxProble
     counts.reasons.update(str(problem.reason) for problem in problems)
 
 
-def write_rejected(rejections: Sequence[Rejection], folder: str, fingerprint: str) -> ShardResult:
-    """Writes the ledger of what was refused before any shard."""
+def write_rejected(
+    rejections: Sequence[Rejection], folder: str, fingerprint: str, is_mixed: bool = False
+) -> ShardResult:
+    """Writes the ledger of what was refused before any shard; for ``is_mixed`` see ``ShardLedger``."""
     result = ShardResult(REJECTED, fingerprint)
-    ledger = ShardLedger(result)
+    ledger = ShardLedger(result, is_mixed)
     for rejection in sorted(rejections, key=lambda r: (r.source, r.annotation_file, r.file_name, r.image_id, r.detail)):
         ledger.add_rejection(rejection)
     ledger.write(folder, 0)

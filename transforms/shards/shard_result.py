@@ -32,6 +32,7 @@ class ShardResult:
       file: its name in the dataset folder.
       records, bytes, sha256: of the file.
       counts: of its images and boxes.
+      source_counts: the same of each source, where there are several.
       optional_keys: optional feature keys that some record has.
       formats: "jpeg" and "png" with their numbers of records.
     """
@@ -43,27 +44,35 @@ class ShardResult:
     bytes: int = 0
     sha256: str = ""
     counts: Counts = field(default_factory=Counts)
+    source_counts: dict[str, Counts] = field(default_factory=dict)
     optional_keys: set[str] = field(default_factory=set)
     formats: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> str:
-        plain = _values(self) | {"counts": _values(self.counts), "optional_keys": sorted(self.optional_keys)}
+        plain = _values(self) | {
+            "counts": _values(self.counts),
+            "source_counts": {source: _values(counts) for source, counts in self.source_counts.items()},
+            "optional_keys": sorted(self.optional_keys),
+        }
         return json.dumps(plain, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> ShardResult:
         plain = json.loads(text)
-        counts = plain.pop("counts")
-        counts = Counts(**counts | {"reasons": Counter(counts["reasons"]), "classes": Counter(counts["classes"])})
         return cls(
             **plain
             | {
                 "key": ShardKey(*plain["key"]),
-                "counts": counts,
+                "counts": _counts(plain["counts"]),
+                "source_counts": {source: _counts(counts) for source, counts in plain["source_counts"].items()},
                 "optional_keys": set(plain["optional_keys"]),
                 "formats": Counter(plain["formats"]),
             }
         )
+
+
+def _counts(plain: dict[str, Any]) -> Counts:
+    return Counts(**plain | {"reasons": Counter(plain["reasons"]), "classes": Counter(plain["classes"])})
 
 
 def _values(value: ShardResult | Counts) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_obje
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.encode_image import image_features
 from transforms.examples.geometry import Geometry, geometry_of
-from transforms.examples.wire_format import encode_example
+from transforms.examples.wire_format import BYTES, encode_example
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
 from transforms.ledger.ledger_rows import ImageRow
@@ -55,6 +55,11 @@ class ShardSettings:
     image_policy: ImagePolicy
     class_ids: ClassIds
     ground_truth_splits: frozenset[str] = frozenset()
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether there are several sources; records then say which is theirs."""
+        return len(self.image_roots) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ class _ShardWriter:
         self._shards = len(plan.starts[key.split])
         self._ground_truth = GroundTruthPart() if key.split in settings.ground_truth_splits else None
         self.result = ShardResult(key, settings.fingerprint, shard_file_name(settings.name, key, self._shards))
-        self._ledger = ShardLedger(self.result)
+        self._ledger = ShardLedger(self.result, settings.is_mixed)
 
     def add(self, member: ShardMember, loaded: _Loaded | ImageRefused) -> tuple[list[bytes] | None, ImageRow]:
         """Encodes one image, or refuses it; either way it is accounted for."""
@@ -147,6 +152,8 @@ class _ShardWriter:
         source_id = self._plan.source_id(member.key, image.image_id)
         class_ids = self._settings.class_ids
         features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
+        if self._settings.is_mixed:
+            features[keys.SOURCE] = (BYTES, (image.source.encode(),))
         self.result.optional_keys.update(key for key in features if keys.FEATURE_KEYS[key].optional)
         self.result.formats[loaded.checked.format] += 1
         if self._ground_truth is not None:

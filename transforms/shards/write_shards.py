@@ -79,7 +79,8 @@ class _WriteShardDoFn(beam.DoFn):
         entries = [entry for pack in packs for entry in decode_pack(pack)]
         settings = self._settings.shard_settings(plan)
         if key == REJECTED:
-            yield write_rejected(cast(list[Rejection], entries), settings.folder, settings.fingerprint)
+            rejections = cast(list[Rejection], entries)
+            yield write_rejected(rejections, settings.folder, settings.fingerprint, settings.is_mixed)
             return
         result = existing_shard(key, plan.shards, settings)
         if result is not None:

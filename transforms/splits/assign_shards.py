@@ -46,6 +46,7 @@ def _repeated(image: AnnotatedImage, key: str) -> Rejection:
         problems=tuple(lost),
         source=image.source,
         annotation_file=image.annotation_file,
+        key=key,
     )
 
 

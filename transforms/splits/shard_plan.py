@@ -123,7 +123,7 @@ def index_entries(entries: Sequence[Entry], fractions: SplitFractions) -> Readin
 
 def rejection_hash(rejection: Rejection) -> int:
     """The share of a refused image in the checksum of names."""
-    return order_hash(image_key(rejection.file_name))
+    return order_hash(rejection.key or image_key(rejection.file_name))
 
 
 @dataclass(frozen=True, slots=True)

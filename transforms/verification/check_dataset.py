@@ -178,6 +178,10 @@ def _ledger_counts(reports: Sequence[ShardReport], stated: StatedDataset, folder
         ("counts.images.read", images["read"], "written + rejected", images["written"] + images["rejected"]),
         ("counts.boxes.read", boxes["read"], "written + dropped", boxes["written"] + boxes["dropped"]),
     ]
+    for kind, total_counts in (("images", images), ("boxes", boxes)) if stated.source_counts else ():
+        for count, total in total_counts.items():
+            of_sources = sum(item[kind][count] for item in stated.source_counts.values())
+            sums.append((f"counts.{kind}.{count}", total, "that of all sources", of_sources))
     findings += [
         Finding(Code.COUNT_MISMATCH, MANIFEST_FILE, place, f"it says {said}, {name} is {total}")
         for place, said, name, total in sums

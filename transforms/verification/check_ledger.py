@@ -29,9 +29,10 @@ _ImageName = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class RecordTrace:
-    """What the ledger must say of a record."""
+    """What the ledger must say of a record; ``source`` is "" where the record does not say."""
 
     source_id: int
+    source: str
     file_name: str
     boxes: int
 
@@ -199,9 +200,9 @@ def _row_problem(row: Mapping[str, Any], shard: StatedShard, index: int, records
     if records is None or index >= len(records):
         return ""
     record = records[index]
-    found = (row["image_id"], row["file_name"], row["boxes_written"])
-    wanted = (str(record.source_id), record.file_name, record.boxes)
-    return "" if found == wanted else f"it says {found}, the record {wanted} (id, file name, boxes)"
+    found = (row["image_id"], row["source"] if record.source else "", row["file_name"], row["boxes_written"])
+    wanted = (str(record.source_id), record.source, record.file_name, record.boxes)
+    return "" if found == wanted else f"it says {found}, the record {wanted} (id, source, file name, boxes)"
 
 
 def _compare_with_result(check: LedgerCheck, result: ShardResult, key: ShardKey, fingerprint: str, file: str) -> None:

@@ -40,7 +40,9 @@ class RecordFacts:
 
     Attributes:
       source_id: or NO_ID if it is none.
-      file_name, name_hash: UTF-8 text, "" if it is none, and its 64-bit hash.
+      file_name: UTF-8 text, "" if it is none.
+      source: the source's name, "" where the dataset has one source alone.
+      name_hash: 64-bit hash of source and file name, which are unique together.
       class_names: of the objects, in order.
       optional_keys: those of the table that it has.
       format: "jpeg" or "png", as stated.
@@ -50,6 +52,7 @@ class RecordFacts:
 
     source_id: int
     file_name: str
+    source: str
     name_hash: int
     class_names: Sequence[str]
     optional_keys: frozenset[str]
@@ -237,13 +240,15 @@ def _is_sampled(digest: str) -> bool:
 
 def _facts(values: Mapping[str, Sequence[object]]) -> RecordFacts:
     name = _file_name(values)
+    source = _decoded(values[keys.SOURCE][0]) if keys.SOURCE in values else ""
     height, width = values[keys.HEIGHT][0], values[keys.WIDTH][0]
     assert isinstance(height, int)
     assert isinstance(width, int)
     return RecordFacts(
         _source_id(values),
         name,
-        key_hash(name, "verify"),
+        source,
+        key_hash(f"{source}\0{name}" if source else name, "verify"),
         [_decoded(text) for text in values[keys.TEXT]],
         frozenset(key for key in values if keys.FEATURE_KEYS[key].optional),
         _decoded(values[keys.FORMAT][0]),

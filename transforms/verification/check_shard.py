@@ -145,7 +145,7 @@ def check_shard_stream(
     report.bytes, report.sha256, report.is_whole = reader.size, reader.sha256, is_framed
     _gather(report, facts)
     _compare(report, shard)
-    return report, [RecordTrace(f.source_id, f.file_name, len(f.class_names)) for f in facts]
+    return report, [RecordTrace(f.source_id, f.source, f.file_name, len(f.class_names)) for f in facts]
 
 
 def _gather(report: ShardReport, facts: list[RecordFacts]) -> None:

@@ -28,7 +28,8 @@ _FIELDS = (
     "splits",
 )
 # Digests of all files that are no shards; manifests of early versions have none.
-_OPTIONAL_FIELDS = ("files",)
+# Counts of each source, where there are several.
+_OPTIONAL_FIELDS = ("files", "source_counts")
 
 
 class ManifestMalformed(ValueError):
@@ -81,6 +82,7 @@ class StatedDataset:
       reasons: how often each reason was given.
       splits: in their order.
       ground_truth_splits: splits that have a COCO file.
+      source_counts: images and boxes as above of each source, where there are several.
       files: other files by their paths; None if the manifest does not list them.
     """
 
@@ -92,6 +94,7 @@ class StatedDataset:
     class_boxes: Mapping[str, int]
     images: Mapping[str, int]
     boxes: Mapping[str, int]
+    source_counts: Mapping[str, Mapping[str, Mapping[str, int]]]
     reasons: Mapping[str, int]
     splits: Sequence[StatedSplit]
     ground_truth_splits: Sequence[str]
@@ -115,7 +118,8 @@ def parse_manifest(manifest: Mapping[str, Any]) -> StatedDataset:
     if not _NAME.fullmatch(name):
         raise ManifestMalformed(f"name is {name!r}, which does not begin with a letter or has other characters")
     labels, class_boxes = _classes(fields["classes"])
-    counts = _object(fields["counts"], "counts", ("images", "boxes"))
+    counts = _image_and_box_counts(fields["counts"], "counts")
+    source_counts = _mapping(manifest.get("source_counts", {}), "source_counts")
     settings = _mapping(fields["settings"], "settings")
     splits = [_split(name, split, content) for split, content in _mapping(fields["splits"], "splits").items()]
     ground_truth = _list(settings.get("coco_splits", []), "settings.coco_splits")
@@ -134,13 +138,24 @@ def parse_manifest(manifest: Mapping[str, Any]) -> StatedDataset:
         ),
         class_ids=ClassIds.from_labels(labels),
         class_boxes=class_boxes,
-        images=_counts(counts["images"], "counts.images", ("read", "written", "repaired", "rejected")),
-        boxes=_counts(counts["boxes"], "counts.boxes", ("read", "written", "repaired", "dropped")),
+        images=counts["images"],
+        boxes=counts["boxes"],
+        source_counts={
+            source: _image_and_box_counts(item, f"source_counts.{source}") for source, item in source_counts.items()
+        },
         reasons=_counts(fields["reasons"], "reasons"),
         splits=splits,
         ground_truth_splits=ground_truth,
         files=_files(manifest["files"]) if "files" in manifest else None,
     )
+
+
+def _image_and_box_counts(value: Any, place: str) -> dict[str, dict[str, int]]:
+    counts = _object(value, place, ("images", "boxes"))
+    return {
+        "images": _counts(counts["images"], f"{place}.images", ("read", "written", "repaired", "rejected")),
+        "boxes": _counts(counts["boxes"], f"{place}.boxes", ("read", "written", "repaired", "dropped")),
+    }
 
 
 def _classes(value: Any) -> tuple[dict[str, int], dict[str, int]]:
