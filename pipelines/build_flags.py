@@ -6,7 +6,7 @@ from absl import flags
 
 from pipelines.flags import help_text
 
-FORMAT_NAMES = ("auto", "coco", "labelme", "voc")
+FORMAT_NAMES = ("auto", "coco", "cvat", "labelme", "voc")
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_enum(

@@ -55,7 +55,7 @@ def test_raccoon(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def padilla(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuiltDataset]:
-    """One dataset from VOC and one from COCO annotations of the same boxes."""
+    """Datasets from VOC, COCO and CVAT annotations of the same boxes."""
     folder = tmp_path_factory.mktemp("padilla")
     ground_truth = PADILLA / "gts"
     voc_folder = next(path for path in sorted(ground_truth.iterdir()) if "pascal" in path.name)
@@ -63,20 +63,22 @@ def padilla(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuiltDataset]
     return {
         "voc": build_dataset(folder, voc_folder, PADILLA / "images", name="voc"),
         "coco": build_dataset(folder, coco_file, PADILLA / "images", name="coco"),
+        "cvat": build_dataset(folder, ground_truth / "cvat_format", PADILLA / "images", name="cvat"),
     }
 
 
-def test_padilla_has_all_boxes_in_both_formats(padilla: dict[str, BuiltDataset]) -> None:
+def test_padilla_has_all_boxes_in_each_format(padilla: dict[str, BuiltDataset]) -> None:
     for built in padilla.values():
         assert built.exit_code == 0
         assert totals(built)[:2] == (100, 273)
 
 
-def test_padilla_has_the_same_boxes_in_both_formats(padilla: dict[str, BuiltDataset]) -> None:
-    voc, coco = by_stem(padilla["voc"]), by_stem(padilla["coco"])
-    assert set(voc) == set(coco)
+@pytest.mark.parametrize("other", ["coco", "cvat"])
+def test_padilla_has_the_same_boxes_in_each_format(padilla: dict[str, BuiltDataset], other: str) -> None:
+    voc, others = by_stem(padilla["voc"]), by_stem(padilla[other])
+    assert set(voc) == set(others)
     for stem, example in voc.items():
-        pairs = [sorted(zip(class_names(item), boxes(item), strict=True)) for item in (example, coco[stem])]
+        pairs = [sorted(zip(class_names(item), boxes(item), strict=True)) for item in (example, others[stem])]
         assert [name for name, _ in pairs[0]] == [name for name, _ in pairs[1]]
         np.testing.assert_allclose([box for _, box in pairs[0]], [box for _, box in pairs[1]], atol=1e-6)
 

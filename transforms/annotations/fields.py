@@ -8,6 +8,7 @@ from typing import Any
 
 _QUOTE_CHARS = 80
 MAX_INT64 = 2**63 - 1
+_SPLITS = {"training": "train", "validation": "val", "valid": "val", "testing": "test", "default": "", "unassigned": ""}
 _DECIMAL = re.compile(r"-?[0-9]{1,19}")
 
 
@@ -96,3 +97,9 @@ def as_id(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return None
+
+
+def as_split(value: Any) -> str:
+    """The split that a source names, in Boxmill's word for it where it has one ("Validation" is "val"); "" for none."""
+    name = clean_name(value).lower() if isinstance(value, str) else ""
+    return _SPLITS.get(name, name if is_text(name) else "")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from transforms.annotations import coco, labelme, voc
+from transforms.annotations import coco, cvat, labelme, voc
 from transforms.records import ReadContext, Reading
 
 
@@ -34,6 +34,7 @@ class AnnotationFormat:
 
 FORMATS: dict[str, AnnotationFormat] = {
     "coco": AnnotationFormat("coco", coco.SUFFIXES, coco.sniff, coco.read, coco.FILES_PER_UNIT),
+    "cvat": AnnotationFormat("cvat", cvat.SUFFIXES, cvat.sniff, cvat.read, cvat.FILES_PER_UNIT),
     "labelme": AnnotationFormat("labelme", labelme.SUFFIXES, labelme.sniff, labelme.read, labelme.FILES_PER_UNIT),
     "voc": AnnotationFormat("voc", voc.SUFFIXES, voc.sniff, voc.read, voc.FILES_PER_UNIT),
 }

@@ -16,16 +16,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from transforms.annotations.fields import MAX_INT64, as_flag, as_id, as_size, clean_class_name, is_text, quote
-from transforms.annotations.json_objects import (
-    Entry,
-    JsonFile,
-    ObjectRefused,
-    read_document,
-    read_objects,
-    ring_of_pairs,
-)
+from transforms.annotations.json_objects import Entry, read_document, read_objects, ring_of_pairs
 from transforms.annotations.json_outline import outline
+from transforms.annotations.refusals import Refused
 from transforms.annotations.shapes import Ring, bounds, ellipse_box, ellipse_ring
+from transforms.annotations.source_files import SourceFile
 from transforms.ledger.reasons import Reason
 from transforms.records import Box, ImageLabel, Mask, MaskBitmap, ObjectAnnotation, Polygons, ReadContext, Reading
 
@@ -45,7 +40,7 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
     return read_document(stream, context, "LabelMe JSON", _image)
 
 
-def _image(entry: Entry, file: JsonFile) -> Reading:
+def _image(entry: Entry, file: SourceFile) -> Reading:
     annotation_file = file.context.annotation_file
     name = entry.get("imagePath")
     is_named = isinstance(name, str) and bool(name.strip())
@@ -88,12 +83,12 @@ def _object(shape: Entry, name: str, position: str) -> ObjectAnnotation:
 def _box_and_mask(shape: Entry) -> tuple[Box, Mask | None]:
     kind = shape.get("shape_type") or "polygon"  # the first versions knew no other
     if kind not in (*_POLYGONS, "rectangle", "circle", "mask"):
-        raise ObjectRefused(Reason.SHAPE_UNSUPPORTED, f"a {quote(kind)} has no area")
+        raise Refused(Reason.SHAPE_UNSUPPORTED, f"a {quote(kind)} has no area")
     ring = ring_of_pairs(shape.get("points"), "points")
     if kind in _POLYGONS:
         return bounds([ring]), Polygons((ring,))
     if len(ring) < 4:
-        raise ObjectRefused(Reason.FIELD_MISSING, f"a {kind} needs two points")
+        raise Refused(Reason.FIELD_MISSING, f"a {kind} needs two points")
     if kind == "rectangle":
         return bounds([ring]), None
     if kind == "circle":

@@ -1,0 +1,29 @@
+"""Masks that formats store in ways of their own, as small PNG files for ``MaskBitmap``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+MAX_PIXELS = 1 << 26
+
+
+def png_of_pixels(pixels: NDArray[np.bool_]) -> bytes:
+    """A one-bit PNG of pixels [height, width]."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def png_of_row_runs(runs: Sequence[int], width: int, height: int) -> bytes:
+    """A PNG of run lengths along the rows, of 0 and 1 in turn, 0 first; b"" if they do not fill width x height."""
+    if not 0 < width * height <= MAX_PIXELS or min(width, height) < 0 or min(runs, default=-1) < 0:
+        return b""
+    if sum(runs) != width * height:
+        return b""
+    values = np.arange(len(runs)) % 2 == 1
+    return png_of_pixels(np.repeat(values, np.asarray(runs, np.int64)).reshape(height, width))

@@ -1,0 +1,65 @@
+"""What is wrong with an object, an image or a file, and the rows of it that readers yield."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from transforms.annotations.fields import FieldError, as_id, clean_class_name, is_text, quote
+from transforms.ledger.reasons import Reason
+from transforms.records import AnnotatedImage, Box, BoxProblem, Rejection
+
+
+class Refused(FieldError):
+    """An object, an image or a file that cannot be used: a reason code and a sentence for the ledger."""
+
+    def __init__(self, reason: Reason, detail: str):
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def refuse_image(image: AnnotatedImage, reason: Reason, detail: str) -> Rejection:
+    """An image that is lost, with all its boxes."""
+    dropped = tuple(problem for problem in image.problems if problem.status == "dropped")
+    lost = (BoxProblem(o.position, o.box_id, o.class_name, "dropped", reason, detail) for o in image.objects)
+    return Rejection(
+        reason,
+        detail,
+        file_name=image.file_name,
+        image_id=image.image_id,
+        problems=(*dropped, *lost),
+        source=image.source,
+        annotation_file=image.annotation_file,
+    )
+
+
+def problem_of(error: FieldError, position: str, class_name: str = "", box_id: str = "") -> BoxProblem:
+    """The row of an object that could not be read."""
+    reason = error.reason if isinstance(error, Refused) else Reason.FIELD_NOT_NUMBER
+    return BoxProblem(position, box_id, class_name, "dropped", reason, str(error))
+
+
+def as_class_name(value: Any) -> str:
+    """A class name, stripped and composed; a number is its digits.
+
+    Raises:
+      Refused: there is none, or it is no text.
+    """
+    name = clean_class_name(value) if isinstance(value, str) else as_id(value)
+    if not name:
+        raise Refused(Reason.FIELD_MISSING, f"the object has no class name, but {quote(value)}")
+    if not is_text(name):
+        raise Refused(Reason.NAME_NOT_UNICODE, f"the class name {quote(name)} holds control characters")
+    return name
+
+
+def box_of_size(x: float, y: float, width: float, height: float) -> Box:
+    """A box from its top-left corner and size.
+
+    Raises:
+      Refused: a side is zero or negative, which is no swapped edge: nobody knows which one x and y are then.
+    """
+    if min(width, height) <= 0 and math.isfinite(width + height):
+        raise Refused(Reason.BOX_EMPTY, f"width {width:g}, height {height:g}")
+    return Box(x, y, x + width, y + height)
