@@ -46,7 +46,7 @@ def read_files(files: Mapping[str, bytes], images_root: Path) -> list[Reading]:
     store = ImageStore(str(images_root))
     for relative, data in files.items():
         annotation_format = FORMATS["voc" if relative.lower().endswith(".xml") else "coco"]
-        for reading in annotation_format.read(io.BytesIO(data), ReadContext("source", relative)):
+        for reading in annotation_format.read(io.BytesIO(data), ReadContext("source", relative, with_masks=False)):
             readings.append(located(reading, store) if isinstance(reading, AnnotatedImage) else reading)
     return readings
 

@@ -266,9 +266,11 @@ class ReadContext:
       annotation_file: path relative to the annotations' root, with "/" between folders.
       voc_origin: 0 if VOC coordinates are edges, 1 if they are 1-based inclusive pixel indices.
       companions: files beside this one, for formats that keep their classes or masks apart.
+      with_masks: whether masks and maps are wanted; reading them takes time and room.
     """
 
     source: str
     annotation_file: str
     voc_origin: Literal[0, 1] = 0
     companions: Companions | None = None
+    with_masks: bool = True

@@ -60,6 +60,7 @@ class ReadUnit:
     voc_origin: int
     edits: SourceEdits = NO_EDITS
     namespace: str = ""
+    with_masks: bool = False
 
 
 def find_annotations(patterns: Sequence[str], format_name: str) -> list[AnnotationFile]:

@@ -1,4 +1,4 @@
-"""COCO instances JSON.
+"""COCO JSON: instances, keypoints, captions and panoptic, and LVIS, which adds to it.
 
 Format: https://cocodataset.org/#format-data – one object with ``images``, ``annotations`` and ``categories``, in any
 order; boxes are ``[x, y, width, height]`` in pixels from the image's top-left corner, floats. Category ids may have
@@ -10,12 +10,22 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import posixpath
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, BinaryIO
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
+from transforms.annotations.coco_fields import (
+    MASK_KEYS,
+    OTHER_KEYS,
+    bytes_of_mask,
+    category_keypoints,
+    rich_fields,
+)
 from transforms.annotations.fields import (
     MAX_INT64,
     FieldError,
@@ -38,7 +48,10 @@ from transforms.records import (
     Box,
     BoxProblem,
     DeclaredClasses,
+    MaskFile,
     ObjectAnnotation,
+    PanopticMap,
+    PanopticSegment,
     ReadContext,
     Reading,
     Rejection,
@@ -47,7 +60,10 @@ from transforms.records import (
 SUFFIXES = (".json",)
 FILES_PER_UNIT = 1
 # Entries of a group begin with one of these.
-_IMAGE, _OBJECT, _PROBLEM = "image", "object", "problem"
+_IMAGE, _OBJECT, _SEGMENT, _PROBLEM = "image", "object", "segment", "problem"
+_CAPTION, _PANOPTIC = "caption", "panoptic"
+_NEGATIVE, _NOT_EXHAUSTIVE = "neg_category_ids", "not_exhaustive_category_ids"
+_LVIS_KEYS = frozenset({_NEGATIVE, _NOT_EXHAUSTIVE})
 
 
 def sniff(head: bytes) -> bool:
@@ -85,6 +101,10 @@ class _CocoReader:
         self._groups = SpilledGroups()
         self._class_names: dict[str, str] = {}
         self._declared: list[tuple[str, int]] = []
+        self._keypoints: dict[str, tuple[str, ...]] = {}
+        self._skeletons: dict[str, tuple[tuple[int, int], ...]] = {}
+        self._stuff: set[str] = set()
+        self._rich_keys = OTHER_KEYS | MASK_KEYS if context.with_masks else OTHER_KEYS
         self._box_ids = array("Q")
         self._rejections: list[Rejection] = []
         self._count = {"images": 0, "annotations": 0, "categories": 0}
@@ -115,17 +135,9 @@ class _CocoReader:
         problems: tuple[BoxProblem, ...] = ()
         if position.startswith("annotations"):
             problems = (BoxProblem(position, "", "", "dropped", reason, detail),)
+        is_image = position.startswith("images")
         self._rejections.append(
-            Rejection(
-                reason,
-                detail,
-                file_name=file_name,
-                image_id=image_id,
-                is_image=position.startswith("images"),
-                problems=problems,
-                source=self._context.source,
-                annotation_file=self._context.annotation_file,
-            )
+            self._rejection(reason, detail, file_name, image_id, is_image=is_image, problems=problems)
         )
 
     def _add_category(self, position: str, entry: dict[str, Any]) -> None:
@@ -140,9 +152,18 @@ class _CocoReader:
         self._class_names[class_id] = name
         if (number := as_int64(class_id)) is not None:
             self._declared.append((name, number))
+        if entry.get("isthing", 1) == 0:
+            self._stuff.add(class_id)
+        try:
+            names, skeleton = category_keypoints(entry)
+        except FieldError as error:
+            self._reject_entry(position, Reason.KEYPOINTS_MALFORMED, f"{position}: {error}")
+            return
+        if names:
+            self._keypoints[name], self._skeletons[name] = names, skeleton
 
     def _add_image(self, position: str, entry: dict[str, Any]) -> None:
-        image_id, name = as_id(entry.get("id")), entry.get("file_name")
+        image_id, name = as_id(entry.get("id")), entry.get("file_name") or _name_in_url(entry.get("coco_url"))
         if DUPLICATE_KEY in entry:
             detail = f"{position} has the key {quote(entry[DUPLICATE_KEY])} twice"
             self._reject_entry(position, Reason.JSON_DUPLICATE_KEY, detail, image_id=image_id or "")
@@ -150,9 +171,12 @@ class _CocoReader:
             detail = f"{position} needs an id and a file_name, they are {quote(entry.get('id'))} and {quote(name)}"
             self._reject_entry(position, Reason.FIELD_MISSING, detail, image_id=image_id or "")
         else:
-            self._groups.append(image_id, (_IMAGE, name, as_size(entry.get("width")), as_size(entry.get("height"))))
+            classes = () if _LVIS_KEYS.isdisjoint(entry) else (_ids(entry, _NEGATIVE), _ids(entry, _NOT_EXHAUSTIVE))
+            self._groups.append(
+                image_id, (_IMAGE, name, as_size(entry.get("width")), as_size(entry.get("height")), classes)
+            )
 
-    def _add_annotation(self, position: str, entry: dict[str, Any]) -> None:
+    def _add_annotation(self, position: str, entry: dict[str, Any], segment: MaskFile | None = None) -> None:
         image_id, box_id = as_id(entry.get("image_id")), as_id(entry.get("id")) or ""
         class_id = as_id(entry.get("category_id")) or ""
         if image_id is None:
@@ -171,6 +195,8 @@ class _CocoReader:
         try:
             x, y, width, height = _bbox(entry)
         except FieldError as error:
+            if "bbox" not in entry and self._add_of_image(position, image_id, entry):
+                return
             reason = Reason.FIELD_MISSING if entry.get("bbox") is None else Reason.FIELD_NOT_NUMBER
             self._groups.append(image_id, (_PROBLEM, position, box_id, class_id, reason.value, str(error)))
             return
@@ -186,10 +212,62 @@ class _CocoReader:
             except FieldError:
                 area = None  # the box's own area serves; nothing of the object is lost
         crowd = as_flag(entry.get("iscrowd"))
-        self._groups.append(image_id, (_OBJECT, position, box_id, class_id, (x, y, x + width, y + height), area, crowd))
+        kind, mask_bytes = _OBJECT, 0
+        rich: tuple[dict[str, Any], list[tuple[str, str]]] | None = None
+        if segment is not None:
+            kind, rich = _SEGMENT, ({"mask": segment} if self._context.with_masks else {}, [])
+        elif not self._rich_keys.isdisjoint(entry):
+            rich = rich_fields(entry, self._context.with_masks)
+            mask_bytes = bytes_of_mask(rich[0].get("mask"))
+        edges = (x, y, x + width, y + height)
+        self._groups.append(image_id, (kind, position, box_id, class_id, edges, area, crowd, rich), mask_bytes)
+
+    def _add_of_image(self, position: str, image_id: str, entry: dict[str, Any]) -> bool:
+        """Adds what is said of the image as a whole; False if that is nothing."""
+        if isinstance(entry.get("segments_info"), list):
+            self._add_panoptic(position, image_id, entry)
+        elif "caption" in entry:
+            caption = entry["caption"]
+            if isinstance(caption, str) and caption.strip():
+                self._groups.append(image_id, (_CAPTION, caption.strip()))
+            else:
+                detail = f"{position} has the caption {quote(caption)}"
+                self._rejections.append(self._rejection(Reason.FIELD_MISSING, detail, image_id=image_id))
+        else:
+            return False
+        return True
+
+    def _add_panoptic(self, position: str, image_id: str, entry: dict[str, Any]) -> None:
+        """Adds a panoptic map, and its segments as objects whose masks are the map's pixels of one value."""
+        name = entry.get("file_name")
+        path = posixpath.join(self._map_folder, name) if isinstance(name, str) and name else ""
+        segments = []
+        for index, segment in enumerate(entry["segments_info"]):
+            place = f"{position}.segments_info[{index}]"
+            segment_id = segment.get("id") if isinstance(segment, dict) else None
+            if type(segment_id) is not int:
+                detail = f"a segment needs an id, it is {quote(segment)}"
+                self._groups.append(image_id, (_PROBLEM, place, "", "", Reason.FIELD_MISSING.value, detail))
+                continue
+            segments.append(
+                (segment_id, as_id(segment.get("category_id")) or "", bool(as_flag(segment.get("iscrowd"))))
+            )
+            # The id of a segment is unique in its image only.
+            values = {**segment, "id": None, "image_id": image_id}
+            self._add_annotation(place, values, MaskFile(path, segment_id))
+        self._groups.append(image_id, (_PANOPTIC, path, tuple(segments)))
+
+    @cached_property
+    def _map_folder(self) -> str:
+        """Where the panoptic maps lie below the annotations' root: ``x.json`` has them in ``x/``, or beside it."""
+        folder, file = posixpath.split(self._context.annotation_file)
+        stem = posixpath.splitext(file)[0]
+        companions = self._context.companions
+        is_apart = companions is None or companions.names(stem)
+        return posixpath.join(folder, stem) if is_apart else folder
 
     def readings(self) -> Iterator[Reading]:
-        yield DeclaredClasses(tuple(self._declared))
+        yield DeclaredClasses(tuple(self._declared), tuple(self._keypoints.items()), tuple(self._skeletons.items()))
         yield from self._rejections
         repeated_ids = _repeated(self._box_ids)
         for image_id, entries in self._groups.groups():
@@ -199,24 +277,37 @@ class _CocoReader:
         images = [entry[1:] for entry in entries if entry[0] == _IMAGE]
         objects: list[ObjectAnnotation] = []
         problems: list[BoxProblem] = []
+        captions: list[str] = []
+        maps: list[PanopticMap] = []
         for kind, *fields in entries:
             if kind == _PROBLEM:
                 position, box_id, class_id, reason, detail = fields
                 problems.append(BoxProblem(position, box_id, self._name(class_id), "dropped", reason, detail))
-            elif kind == _OBJECT:
-                position, box_id, class_id, edges, area, crowd = fields
+            elif kind in (_OBJECT, _SEGMENT):
+                position, box_id, class_id, edges, area, crowd, rich = fields
                 if class_id not in self._class_names:
                     detail = f"category id {class_id or 'missing'} is not among the file's categories"
                     problems.append(BoxProblem(position, box_id, "", "dropped", Reason.UNKNOWN_CLASS, detail))
                     continue
+                if kind == _SEGMENT and class_id in self._stuff:
+                    continue  # stuff has no boxes
+                name = self._class_names[class_id]
                 if box_id and repeated_ids and _id_hash(box_id) in repeated_ids:
                     detail = f"annotation id {box_id} is used more than once"
-                    name = self._name(class_id)
                     problems.append(BoxProblem(position, box_id, name, "repaired", Reason.DUP_ANN_ID, detail))
-                name = self._class_names[class_id]
-                objects.append(ObjectAnnotation(Box(*edges), name, box_id, position, area, crowd))
-        if len(images) == 1:
-            name, width, height = images[0]
+                item = ObjectAnnotation(Box(*edges), name, box_id, position, area, crowd)
+                if rich is not None:
+                    item = item._replace(**rich[0])
+                    problems += [BoxProblem(position, box_id, name, "repaired", *problem) for problem in rich[1]]
+                objects.append(item)
+            elif kind == _CAPTION:
+                captions.append(fields[0])
+            elif kind == _PANOPTIC:
+                maps.append(PanopticMap(fields[0], tuple(self._segments(fields[1]))))
+        if len(images) == 1 and len(maps) <= 1:
+            name, width, height, class_ids = images[0]
+            negative, not_exhaustive = map(self._known, class_ids or ((), ()))
+            is_known = len(negative) + len(not_exhaustive) == sum(map(len, class_ids))
             yield AnnotatedImage(
                 file_name=name,
                 image_id=image_id,
@@ -224,29 +315,51 @@ class _CocoReader:
                 height=height,
                 objects=tuple(objects),
                 problems=tuple(problems),
-                repairs=self._repairs,
+                repairs=self._repairs if is_known else (*self._repairs, Reason.IMAGE_CLASS_UNKNOWN),
                 source=self._context.source,
                 annotation_file=self._context.annotation_file,
+                captions=tuple(captions),
+                negative_classes=negative,
+                not_exhaustive_classes=not_exhaustive,
+                panoptic=maps[0] if maps and self._context.with_masks else None,
             )
             return
         reason, detail = Reason.ORPHAN_ANNOTATION, f"no image has the id {image_id}"
-        if images:
+        if len(images) > 1:
             reason, detail = Reason.DUP_IMAGE_ID, f"{len(images)} images have the id {image_id}"
+        elif images:
+            reason, detail = Reason.PANOPTIC_REPEATED, f"the image has {len(maps)} panoptic maps"
         lost = tuple(problem for problem in problems if problem.status == "dropped") + tuple(
             BoxProblem(o.position, o.box_id, o.class_name, "dropped", reason, detail) for o in objects
         )
         # The boxes of a shared id belong to none of its images: they are listed with the first.
-        for index, (name, _, _) in enumerate(images or [("", None, None)]):
-            yield Rejection(
-                reason,
-                detail,
-                file_name=name,
-                image_id=image_id,
-                is_image=bool(images),
-                problems=lost if index == 0 else (),
-                source=self._context.source,
-                annotation_file=self._context.annotation_file,
-            )
+        for index, (name, *_) in enumerate(images):
+            yield self._rejection(reason, detail, name, image_id, is_image=True, problems=() if index else lost)
+        if lost and not images:
+            yield self._rejection(reason, detail, image_id=image_id, problems=lost)
+        if captions and not images:
+            yield self._rejection(reason, f"{detail}, which {len(captions)} captions have", image_id=image_id)
+
+    def _segments(self, segments: Iterable[tuple[int, str, bool]]) -> Iterator[PanopticSegment]:
+        for segment_id, class_id, crowd in segments:
+            if class_id in self._class_names:  # of others the row of the box says so
+                yield PanopticSegment(segment_id, self._class_names[class_id], crowd, class_id not in self._stuff)
+
+    def _known(self, class_ids: Iterable[str]) -> tuple[str, ...]:
+        return tuple(self._class_names[class_id] for class_id in class_ids if class_id in self._class_names)
+
+    def _rejection(
+        self,
+        reason: str,
+        detail: str,
+        file_name: str = "",
+        image_id: str = "",
+        *,
+        is_image: bool = False,
+        problems: tuple[BoxProblem, ...] = (),
+    ) -> Rejection:
+        source, file = self._context.source, self._context.annotation_file
+        return Rejection(reason, detail, file_name, image_id, is_image, problems, source, file)
 
     def _name(self, class_id: str) -> str:
         return self._class_names.get(class_id, "")
@@ -260,6 +373,20 @@ def _bbox(entry: dict[str, Any]) -> tuple[float, float, float, float]:
     if type(x) is type(y) is type(width) is type(height) is float:  # as most are
         return x, y, width, height
     return as_number("bbox", x), as_number("bbox", y), as_number("bbox", width), as_number("bbox", height)
+
+
+def _ids(entry: dict[str, Any], key: str) -> tuple[str, ...]:
+    """The class ids of a list; "" stands for what is none."""
+    value = entry.get(key)
+    return tuple(as_id(item) or "" for item in value) if isinstance(value, list) else ()
+
+
+def _name_in_url(url: Any) -> str | None:
+    """The path of a URL: LVIS names its images by these alone."""
+    try:
+        return unquote(urlsplit(url).path) if isinstance(url, str) else None
+    except ValueError:
+        return None
 
 
 def _id_hash(box_id: str) -> int:

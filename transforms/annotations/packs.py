@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import zstandard
 
+from transforms.annotations.compact_masks import compact_mask, full_mask
 from transforms.images.image_names import image_key
 from transforms.records import (
     AnnotatedImage,
@@ -41,7 +42,7 @@ class PackedImage(NamedTuple):
     Attributes:
       key: see ``pack_entry``.
       image_id, boxes_read: of the image.
-      class_names: of its objects, each once.
+      class_names: of its objects and of the image itself, each once.
       fields: the image's fields, pickled as plain tuples: that is several times faster than pickling objects.
     """
 
@@ -54,7 +55,10 @@ class PackedImage(NamedTuple):
     def unpack(self) -> AnnotatedImage:
         """The image itself."""
         values = pickle.loads(self.fields)
-        values[_OBJECTS] = tuple(ObjectAnnotation(Box._make(box), *rest) for box, *rest in values[_OBJECTS])
+        objects = [ObjectAnnotation(Box._make(box), *rest) for box, *rest in values[_OBJECTS]]
+        if any(item.mask is not None for item in objects):
+            objects = [item._replace(mask=full_mask(item.mask)) for item in objects]
+        values[_OBJECTS] = tuple(objects)
         values[_PROBLEMS] = tuple(BoxProblem(*problem) for problem in values[_PROBLEMS])
         return AnnotatedImage(*values)
 
@@ -73,12 +77,24 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
     if not isinstance(reading, AnnotatedImage):
         return reading
     values = list(_image_values(reading))
-    values[_OBJECTS] = [(tuple(item.box), *item[1:]) for item in reading.objects]
+    objects: Sequence[ObjectAnnotation] = reading.objects
+    if any(item.mask is not None for item in objects):
+        objects = [item._replace(mask=compact_mask(item.mask)) for item in objects]
+    values[_OBJECTS] = [(tuple(item.box), *item[1:]) for item in objects]
     values[_PROBLEMS] = [_problem_values(problem) for problem in reading.problems]
-    names = tuple({item.class_name: None for item in reading.objects})
+    names = tuple(dict.fromkeys(_class_names(reading)))
     key = namespace + image_key(reading.file_name)
     fields = pickle.dumps(values, protocol=5)
     return PackedImage(key, reading.image_id, reading.boxes_read, names, fields)
+
+
+def _class_names(image: AnnotatedImage) -> Iterator[str]:
+    yield from (item.class_name for item in image.objects)
+    yield from (label.class_name for label in image.labels)
+    yield from image.negative_classes
+    yield from image.not_exhaustive_classes
+    if image.panoptic:
+        yield from (segment.class_name for segment in image.panoptic.segments)
 
 
 def encode_pack(entries: Sequence[Entry]) -> bytes:

@@ -29,7 +29,7 @@ def read_unit(unit: ReadUnit) -> Iterator[Reading]:
     for path, relative in unit.files:
         root = path[: -len(relative)] if path.endswith(relative) else os.path.dirname(path)
         companions = FolderCompanions(root or ".", posixpath.dirname(relative))
-        context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0, companions)
+        context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0, companions, unit.with_masks)
         with open(path, "rb") as stream:
             for reading in annotation_format.read(stream, context):
                 if unit.edits:

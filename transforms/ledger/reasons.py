@@ -21,6 +21,13 @@ class Reason(StrEnum):
     BOX_SWAPPED = "box_swapped"
     BOX_CLIPPED = "box_clipped"
     DUP_ANN_ID = "dup_ann_id"
+    # Objects that lose a part: their boxes stay.
+    MASK_UNREADABLE = "mask_unreadable"
+    KEYPOINTS_MALFORMED = "keypoints_malformed"
+    KEYPOINTS_UNDECLARED = "keypoints_undeclared"
+    KEYPOINT_INVALID = "keypoint_invalid"
+    KEYPOINT_OUTSIDE = "keypoint_outside"
+    KEYPOINT_CLIPPED = "keypoint_clipped"
     # Annotation files.
     ANNOTATION_UNREADABLE = "annotation_unreadable"
     ANNOTATION_TOO_LARGE = "annotation_too_large"
@@ -42,12 +49,19 @@ class Reason(StrEnum):
     SIZE_MISMATCH = "size_mismatch"
     TOO_MANY_BOXES = "too_many_boxes"
     EXAMPLE_TOO_LARGE = "example_too_large"
+    PANOPTIC_REPEATED = "panoptic_repeated"
+    MAP_MISSING = "map_missing"
+    MAP_UNREADABLE = "map_unreadable"
+    MAP_SIZE = "map_size"
+    MAP_TOO_MANY = "map_too_many"
     # Images repaired.
     SOURCE_ID_HASHED = "source_id_hashed"
     NAME_COMPLETED = "name_completed"
     FORMAT_CONVERTED = "format_converted"
     EXIF_TRANSPOSED = "exif_transposed"
     EXIF_AMBIGUOUS = "exif_ambiguous"
+    IMAGE_CLASS_UNKNOWN = "image_class_unknown"
+    MAP_SEGMENTS_DIFFER = "map_segments_differ"
     # Not counted among the images read: left out by the user's own cap, or only remarked upon.
     LEFT_OUT = "left_out"
     IMAGE_UNLISTED = "image_unlisted"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -196,7 +196,7 @@ def plan_shards(
         frozenset(repeated_keys.tolist()),
         frozenset(_hashes_of_repeated_ids(hashes, ids)),
         frozenset().union(*(index.class_names for index in indexes)),
-        tuple(sorted({declared for index in indexes for declared in index.declared}, key=lambda item: item.ids)),
+        tuple(sorted({declared for index in indexes for declared in index.declared}, key=astuple)),
         planned,
         Counts.total(index.counts for index in indexes),
         frozenset().union(*(index.refusals for index in indexes)),
