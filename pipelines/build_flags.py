@@ -5,8 +5,9 @@ from __future__ import annotations
 from absl import flags
 
 from pipelines.flags import help_text
+from transforms.annotations.formats import FORMATS
 
-FORMAT_NAMES = ("auto", "coco", "cvat", "labelme", "voc")
+FORMAT_NAMES = ("auto", *FORMATS)
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_enum(

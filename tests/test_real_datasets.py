@@ -53,34 +53,47 @@ def test_raccoon(tmp_path: Path) -> None:
     assert modes["L"] == 3
 
 
+def by_class_and_place(example: Any) -> list[tuple[str, tuple[float, ...]]]:
+    """Objects in an order that rounding does not change."""
+    pairs = zip(class_names(example), boxes(example), strict=True)
+    return sorted(pairs, key=lambda pair: (pair[0], [round(edge, 3) for edge in pair[1]]))
+
+
 @pytest.fixture(scope="module")
 def padilla(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuiltDataset]:
-    """Datasets from VOC, COCO and CVAT annotations of the same boxes."""
+    """A dataset from each of the formats that the same boxes are given in."""
     folder = tmp_path_factory.mktemp("padilla")
     ground_truth = PADILLA / "gts"
-    voc_folder = next(path for path in sorted(ground_truth.iterdir()) if "pascal" in path.name)
-    coco_file = next(path for path in sorted(ground_truth.rglob("*.json")))
-    return {
-        "voc": build_dataset(folder, voc_folder, PADILLA / "images", name="voc"),
-        "coco": build_dataset(folder, coco_file, PADILLA / "images", name="coco"),
-        "cvat": build_dataset(folder, ground_truth / "cvat_format", PADILLA / "images", name="cvat"),
+    annotations = {
+        "voc": ground_truth / "pascalvoc_format",
+        "coco": ground_truth / "coco_format_v1",
+        "cvat": ground_truth / "cvat_format",
+        "yolo": ground_truth / "yolo_format",
     }
+    return {name: build_dataset(folder, path, PADILLA / "images", name=name) for name, path in annotations.items()}
 
 
-def test_padilla_has_all_boxes_in_each_format(padilla: dict[str, BuiltDataset]) -> None:
-    for built in padilla.values():
+def test_padilla_has_all_boxes_in_every_format(padilla: dict[str, BuiltDataset]) -> None:
+    for name, built in padilla.items():
         assert built.exit_code == 0
+        assert built.manifest["sources"][0]["annotation_formats"] == [name]
         assert totals(built)[:2] == (100, 273)
 
 
-@pytest.mark.parametrize("other", ["coco", "cvat"])
-def test_padilla_has_the_same_boxes_in_each_format(padilla: dict[str, BuiltDataset], other: str) -> None:
-    voc, others = by_stem(padilla["voc"]), by_stem(padilla[other])
-    assert set(voc) == set(others)
+@pytest.mark.parametrize("name", ["coco", "cvat", "yolo"])
+def test_padilla_has_the_same_boxes_in_every_format(padilla: dict[str, BuiltDataset], name: str) -> None:
+    """Within 1e-6 of the image: YOLO's six decimals of centre and size put an edge 0.75e-6 away, float32 0.06e-6."""
+    voc, other = by_stem(padilla["voc"]), by_stem(padilla[name])
+    assert set(voc) == set(other)
     for stem, example in voc.items():
-        pairs = [sorted(zip(class_names(item), boxes(item), strict=True)) for item in (example, others[stem])]
+        pairs = [by_class_and_place(item) for item in (example, other[stem])]
         assert [name for name, _ in pairs[0]] == [name for name, _ in pairs[1]]
         np.testing.assert_allclose([box for _, box in pairs[0]], [box for _, box in pairs[1]], atol=1e-6)
+
+
+def test_padilla_has_the_classes_of_yolo_in_its_order(padilla: dict[str, BuiltDataset]) -> None:
+    names = (PADILLA / "gts" / "yolo_format" / "obj.names").read_text().split()
+    assert [(item["id"], item["name"]) for item in padilla["yolo"].manifest["classes"]] == [*enumerate(names, 1)]
 
 
 def test_padilla_keeps_the_flags_of_voc(padilla: dict[str, BuiltDataset]) -> None:

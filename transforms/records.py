@@ -13,9 +13,11 @@ normalised ``ymin, xmin, ymax, xmax`` in 0..1 only when an Example is encoded, w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
+T = TypeVar("T")
 Unit = Literal["pixels", "fractions"]
 
 
@@ -248,13 +250,19 @@ Reading = AnnotatedImage | Rejection | DeclaredClasses
 
 
 class Companions(Protocol):
-    """The other files beside an annotation file; nothing outside the annotations' root is ever opened."""
+    """The other files beside an annotation file; nothing outside the annotations' dataset is ever opened."""
 
     def read(self, name: str) -> bytes | None:
         """The file of this name, from the folder of the annotation file ("../classes.txt"); None if there is none."""
 
     def names(self, folder: str = "") -> tuple[str, ...]:
         """Sorted names of the files in a folder, given as for ``read``; empty if there is none."""
+
+    def upwards(self) -> tuple[str, ...]:
+        """The folder of the annotation file and those above it, nearest first, as ``names`` takes them: "", "..", …"""
+
+    def once(self, find: Callable[[Companions], T]) -> T:
+        """What ``find`` makes of these files; found once for all annotation files of a folder that one worker reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def test_pattern_and_file(folder: Path) -> None:
     [
         ("none", "does not exist"),
         ("*.csv", "matches no file"),
-        ("empty", "is a folder without any .json or .xml file"),
+        ("empty", "is a folder without any annotation file \\(.*.json.*.xml"),
         ("other.json", "no known annotation format"),
     ],
 )

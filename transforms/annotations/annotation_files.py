@@ -6,16 +6,23 @@ import fnmatch
 import glob
 import hashlib
 import os
+import re
 import stat
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from transforms.annotations.formats import FORMATS, AnnotationFormat
 from transforms.sources.source_edits import NO_EDITS, SourceEdits
 
 HEAD_BYTES = 1 << 16
 _THREADS = 16
+# A line end or a byte order mark.
+_BLANK_BYTES = 3
+# Names of files that are found in many datasets and hold no annotations, whatever the format.
+_OTHER_FILES = ("readme*", "license*", "licence*", "notice*", "requirements*.txt")
 
 
 class AnnotationsNotFound(ValueError):
@@ -88,7 +95,7 @@ def find_annotations(patterns: Sequence[str], format_name: str) -> list[Annotati
         raise AnnotationsNotFound(
             f"no known annotation format in {names}; the formats are {', '.join(FORMATS)}: name one with --format"
         )
-    return sorted(files, key=lambda file: (file.relative, file.path))
+    return sorted(_with_formats_of_neighbours(files), key=lambda file: (file.relative, file.path))
 
 
 def _all_suffixes() -> tuple[str, ...]:
@@ -103,9 +110,11 @@ def _expand(pattern: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]
         for folder, folders, names in os.walk(pattern):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
-                if name.lower().endswith(suffixes) and not name.startswith(".") and not _is_companion(name):
+                if name.lower().endswith(suffixes) and not name.startswith("."):
                     path = os.path.join(folder, name)
-                    yield path, os.path.relpath(path, pattern)
+                    relative = os.path.relpath(path, pattern)
+                    if not _is_companion(relative):
+                        yield path, relative
     else:
         fixed = pattern.split("*")[0].split("?")[0].split("[")[0]
         root = os.path.dirname(fixed)
@@ -114,13 +123,20 @@ def _expand(pattern: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]
                 yield path, os.path.relpath(path, root or ".")
 
 
-def _is_companion(name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name.lower(), pattern) for item in FORMATS.values() for pattern in item.companions)
+@cache
+def _companion_patterns() -> re.Pattern[str]:
+    """Matches names, with their folders or without, of files that hold no annotations."""
+    patterns = [*_OTHER_FILES, *(pattern for item in FORMATS.values() for pattern in item.companions)]
+    return re.compile("|".join(f"(?:.*/)?{fnmatch.translate(pattern)}" for pattern in patterns))
+
+
+def _is_companion(relative: str) -> bool:
+    return bool(_companion_patterns().match(relative.lower()))
 
 
 def _nothing_found(pattern: str, suffixes: tuple[str, ...]) -> str:
     if os.path.isdir(pattern):
-        return f"--annotations={pattern} is a folder without any {' or '.join(suffixes)} file"
+        return f"--annotations={pattern} is a folder without any annotation file ({', '.join(suffixes)})"
     if glob.has_magic(pattern):
         return f"--annotations={pattern} matches no file"
     return f"--annotations={pattern} does not exist"
@@ -149,6 +165,35 @@ def _format_of(path: str, head: bytes) -> str:
     if len(claims) > 1:
         raise AnnotationsNotFound(f"{path} may be {' or '.join(claims)}: name the format with --format")
     return claims[0] if claims else ""
+
+
+def _with_formats_of_neighbours(files: Sequence[AnnotationFile]) -> list[AnnotationFile]:
+    """Gives files that say nothing of their format that of the files beside them, or else of all others.
+
+    In formats that keep a file for each image an empty file is a picture without objects, wherever it lies; and a file
+    whose every line is damaged still is about a picture, if it lies among others.
+    """
+    by_folder: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    by_suffix: defaultdict[str, set[str]] = defaultdict(set)
+    for file in files:
+        if file.format:
+            folder, suffix = _folder_and_suffix(file)
+            by_folder[folder, suffix].add(file.format)
+            by_suffix[suffix].add(file.format)
+
+    def completed(file: AnnotationFile) -> AnnotationFile:
+        if file.format or not file.sha256:
+            return file
+        folder, suffix = _folder_and_suffix(file)
+        beside = by_folder[folder, suffix] or (by_suffix[suffix] if file.bytes <= _BLANK_BYTES else set())
+        formats = [name for name in beside if FORMATS[name].is_file_per_image]
+        return replace(file, format=formats[0]) if len(formats) == 1 else file
+
+    return [completed(file) for file in files]
+
+
+def _folder_and_suffix(file: AnnotationFile) -> tuple[str, str]:
+    return os.path.dirname(file.path), os.path.splitext(file.path)[1].lower()
 
 
 def read_units(

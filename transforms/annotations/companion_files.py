@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from transforms.records import Companions, T
 
 MAX_COMPANION_BYTES = 64 << 20
 
@@ -20,6 +24,7 @@ class FolderCompanions:
 
     root: str
     folder: str
+    _found: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def read(self, name: str) -> bytes | None:
         """See ``Companions``; a file larger than 64 MiB is no companion."""
@@ -36,6 +41,18 @@ class FolderCompanions:
             return ()
         with os.scandir(path) as entries:
             return tuple(sorted(entry.name for entry in entries if entry.is_file()))
+
+    def upwards(self) -> tuple[str, ...]:
+        """See ``Companions``."""
+        depth = len([part for part in self.folder.split("/") if part])
+        return ("", *("/".join([".."] * (level + 1)) for level in range(depth)))
+
+    def once(self, find: Callable[[Companions], T]) -> T:
+        """See ``Companions``."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: T = self._found[find]
+        return found
 
     def _path(self, name: str) -> str | None:
         """Where a name leads, or None if that is outside of the root, by ".." or by a link."""

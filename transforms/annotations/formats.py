@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from transforms.annotations import coco, cvat, labelme, voc
+from transforms.annotations import coco, cvat, labelme, voc, yolo
 from transforms.records import ReadContext, Reading
+
+
+class FormatModule(Protocol):
+    """What a format's module has; see ``AnnotationFormat``. It may also have COMPANIONS and IS_FILE_PER_IMAGE."""
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    @property
+    def FILES_PER_UNIT(self) -> int: ...  # noqa: N802
+
+    def sniff(self, head: bytes, /) -> bool: ...
+
+    def read(self, stream: BinaryIO, context: ReadContext, /) -> Iterator[Reading]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +35,10 @@ class AnnotationFormat:
       read: yields what a file holds; whatever is in the file, it raises nothing but OSError.
       files_per_unit: how many files one worker reads in a row.
       companions: patterns of the names of files that go with its annotation files and hold none themselves (lists of
-        classes, say); lower case. They are passed over when annotations are looked for.
+        classes, say), or of such names with their folders; lower case. They are passed over when annotations are
+        looked for.
+      is_file_per_image: a file is about the image of its own name. Such a file may be empty, or too bad to be told
+        from its content: the format is then that of the files beside it.
     """
 
     name: str
@@ -30,11 +47,27 @@ class AnnotationFormat:
     read: Callable[[BinaryIO, ReadContext], Iterator[Reading]]
     files_per_unit: int
     companions: tuple[str, ...] = ()
+    is_file_per_image: bool = False
+
+    @classmethod
+    def of(cls, name: str, module: FormatModule) -> AnnotationFormat:
+        return cls(
+            name,
+            module.SUFFIXES,
+            module.sniff,
+            module.read,
+            module.FILES_PER_UNIT,
+            getattr(module, "COMPANIONS", ()),
+            getattr(module, "IS_FILE_PER_IMAGE", False),
+        )
 
 
-FORMATS: dict[str, AnnotationFormat] = {
-    "coco": AnnotationFormat("coco", coco.SUFFIXES, coco.sniff, coco.read, coco.FILES_PER_UNIT),
-    "cvat": AnnotationFormat("cvat", cvat.SUFFIXES, cvat.sniff, cvat.read, cvat.FILES_PER_UNIT),
-    "labelme": AnnotationFormat("labelme", labelme.SUFFIXES, labelme.sniff, labelme.read, labelme.FILES_PER_UNIT),
-    "voc": AnnotationFormat("voc", voc.SUFFIXES, voc.sniff, voc.read, voc.FILES_PER_UNIT),
+_MODULES: dict[str, FormatModule] = {
+    "coco": coco,
+    "cvat": cvat,
+    "labelme": labelme,
+    "voc": voc,
+    "yolo": yolo,
 }
+
+FORMATS = {name: AnnotationFormat.of(name, module) for name, module in _MODULES.items()}

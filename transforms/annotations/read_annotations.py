@@ -16,25 +16,58 @@ from transforms.annotations.packs import encode_pack, pack_readings
 from transforms.images.image_names import IMAGE_SUFFIXES, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
 from transforms.ledger.reasons import Reason
-from transforms.records import AnnotatedImage, ReadContext, Reading, Rejection
+from transforms.records import AnnotatedImage, DeclaredClasses, ReadContext, Reading, Rejection
 
-_ANNOTATION_FOLDERS = ("annotations", "annotation", "xmls", "xml", "labels")
+# Folders that only say that annotations are in them, and those of the images beside them.
+_ANNOTATION_FOLDERS = {
+    "annotations": "images",
+    "annotation": "images",
+    "xmls": "images",
+    "xml": "images",
+    "labels": "images",
+    "labeltxt": "images",
+    "label_2": "image_2",
+    "label_02": "image_02",
+}
+_PARTS_OF_DATASETS = {*_ANNOTATION_FOLDERS, "obj_train_data"}
 _images_read = Metrics.counter("boxmill", "images_read")
 
 
 def read_unit(unit: ReadUnit) -> Iterator[Reading]:
-    """Reads the files of a unit."""
+    """Reads the files of a unit; classes that files declare alike are passed on once."""
     annotation_format = format_of_unit(unit)
     store = ImageStore(unit.images_root)
+    companions: dict[tuple[str, str], FolderCompanions] = {}
+    declared: set[DeclaredClasses] = set()
     for path, relative in unit.files:
-        root = path[: -len(relative)] if path.endswith(relative) else os.path.dirname(path)
-        companions = FolderCompanions(root or ".", posixpath.dirname(relative))
-        context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0, companions, unit.with_masks)
+        place = companions_place(path, relative)
+        beside = companions.setdefault(place, FolderCompanions(*place))
+        context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0, beside, unit.with_masks)
         with open(path, "rb") as stream:
             for reading in annotation_format.read(stream, context):
                 if unit.edits:
                     reading = unit.edits.apply(reading)
-                yield located(reading, store) if isinstance(reading, AnnotatedImage) else reading
+                if isinstance(reading, AnnotatedImage):
+                    yield located(reading, store)
+                elif not isinstance(reading, DeclaredClasses):
+                    yield reading
+                elif reading not in declared:
+                    declared.add(reading)
+                    yield reading
+
+
+def companions_place(path: str, relative: str) -> tuple[str, str]:
+    """The root of a file's companions and its folder below that.
+
+    The root is the annotations', or the folder around it if the annotations' folder is a part of a dataset, as
+    "dataset/labels" is: lists of classes are kept beside such folders.
+    """
+    root = os.path.abspath(path[: -len(relative)] if path.endswith(relative) else os.path.dirname(path))
+    folder = posixpath.dirname(relative)
+    if os.path.basename(root).lower() in _PARTS_OF_DATASETS:
+        folder = posixpath.join(os.path.basename(root), folder) if folder else os.path.basename(root)
+        root = os.path.dirname(root)
+    return root, folder
 
 
 def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
@@ -42,18 +75,23 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
 
     Most names are that already. Others are looked for: names without an extension, or of another machine; and names
     in annotation files of a subfolder, which mean an image in the same subfolder – less folders that only say that
-    annotations are in them, so ``train/annotations/1.xml`` is about ``train/1.jpg`` – unless there is none.
+    annotations are in them, so ``train/annotations/1.xml`` is about ``train/1.jpg``, or with a folder of images in
+    their place, so ``labels/train/1.txt`` is about ``images/train/1.jpg`` – unless there is none.
     """
     if not image.folder and is_plain_image_name(image.file_name):  # nearly always
         return image
-    folders = [folder for folder in image.folder.split("/") if folder and folder.lower() not in _ANNOTATION_FOLDERS]
+    parts = [part for part in image.folder.split("/") if part]
+    folders = [part for part in parts if part.lower() not in _ANNOTATION_FOLDERS]
+    mirrored = [_ANNOTATION_FOLDERS.get(part.lower(), part) for part in parts]
     has_suffix = image.file_name.lower().endswith(IMAGE_SUFFIXES)
-    if not folders and has_suffix and not name_parts(image.file_name)[1]:
+    if not parts and has_suffix and not name_parts(image.file_name)[1]:
         return image
-    name = store.locate("/".join([*folders, image.file_name])) if folders else None
-    name = name or store.locate(image.file_name)
+    places = [place for place in (folders, mirrored) if place]
+    candidates = ["/".join([*place, image.file_name]) for place in places]
+    name = next((found for item in [*candidates, image.file_name] if (found := store.locate(item)) is not None), None)
     if name is None:
-        return image
+        # Files of one name in several folders stay apart.
+        return replace(image, file_name=candidates[0]) if image.is_named_by_file and folders else image
     is_completed = not image.is_named_by_file and not has_suffix and name.lower().endswith(IMAGE_SUFFIXES)
     repairs = (*image.repairs, Reason.NAME_COMPLETED) if is_completed else image.repairs
     return replace(image, file_name=name, repairs=repairs)

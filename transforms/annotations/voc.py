@@ -31,6 +31,7 @@ from transforms.records import (
 )
 
 SUFFIXES = (".xml",)
+COMPANIONS = ("imagesets/*.txt",)
 FILES_PER_UNIT = 200
 MAX_FILE_BYTES = 16 << 20
 # Expat knows no multi-byte encodings but UTF-8 and UTF-16: the text is decoded before, and the claim removed.

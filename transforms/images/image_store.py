@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from transforms.images.image_names import IMAGE_SUFFIXES, candidate_names, name_parts
 from transforms.ledger.reasons import Reason
 
+_USUAL_SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG")
+_SUFFIX_FORMS = (*IMAGE_SUFFIXES, *(suffix.upper() for suffix in IMAGE_SUFFIXES))
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.ENXIO)
 # Non-blocking, so that a FIFO does not hang; no-follow, so that a link's target is checked before it is opened.
@@ -91,6 +93,12 @@ class ImageStore:
             with contextlib.suppress(ValueError):  # no file can have such a name
                 if os.path.lexists(f"{self._real_root}/{name}"):
                     return name
+        # Many names without an extension are of one folder: to list it whole would take longer.
+        for name in candidates:
+            for suffix in _USUAL_SUFFIXES if not name.lower().endswith(IMAGE_SUFFIXES) else ():
+                with contextlib.suppress(ValueError):
+                    if os.path.lexists(f"{self._real_root}/{name}{suffix}"):
+                        return name + suffix
         return next((found for name in candidates if (found := self._find_equivalent(name)) is not None), None)
 
     def _read_exact(self, name: str) -> bytes | None:
@@ -150,7 +158,7 @@ class ImageStore:
     def _find_equivalent(self, name: str) -> str | None:
         """The name that is on disk for one that is not, if they differ in Unicode form or extension only."""
         folder, _, base = name.rpartition("/")
-        wanted = [base] if base.lower().endswith(IMAGE_SUFFIXES) else [base + suffix for suffix in IMAGE_SUFFIXES]
+        wanted = [base] if base.lower().endswith(IMAGE_SUFFIXES) else [base + suffix for suffix in _SUFFIX_FORMS]
         for place in dict.fromkeys((folder, self._folder_on_disk(folder))):
             for form in wanted:
                 if (found := self._listing(place).get(unicodedata.normalize("NFC", form))) is not None:

@@ -13,6 +13,8 @@ class Reason(StrEnum):
     FIELD_NOT_NUMBER = "field_not_number"
     FIELD_MISSING = "field_missing"
     SHAPE_UNSUPPORTED = "shape_unsupported"
+    FIELD_COUNT = "field_count"
+    DUP_BOX = "dup_box"
     UNKNOWN_CLASS = "unknown_class"
     CLASS_DROPPED = "class_dropped"
     ORPHAN_ANNOTATION = "orphan_annotation"

@@ -1,0 +1,192 @@
+"""Annotation files of text lines, one file an image: what all such formats share."""
+
+from __future__ import annotations
+
+import math
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
+
+from transforms.annotations.fields import FieldError, as_number, quote
+from transforms.annotations.text_encoding import LAST_RESORT, decode_text
+from transforms.ledger.reasons import Reason
+from transforms.records import (
+    AnnotatedImage,
+    Box,
+    BoxProblem,
+    ObjectAnnotation,
+    ReadContext,
+    Reading,
+    Rejection,
+    Unit,
+)
+
+MAX_FILE_BYTES = 16 << 20
+HEAD_BYTES = 1 << 16
+# So many lines tell what a file is.
+_SNIFFED_LINES = 50
+
+ParseLine = Callable[[str, str], ObjectAnnotation | None]
+"""Makes an object of a line and its position; None for a line that holds none; raises ObjectRefused."""
+
+
+class ObjectRefused(Exception):
+    """An object that cannot be read: a reason code and a sentence for the ledger."""
+
+    def __init__(self, reason: Reason, detail: str, class_name: str = ""):
+        super().__init__(detail)
+        self.reason, self.detail, self.class_name = reason, detail, class_name
+
+    def problem(self, position: str, box_id: str = "") -> BoxProblem:
+        return BoxProblem(position, box_id, self.class_name, "dropped", self.reason, self.detail)
+
+
+class FileRefused(Exception):
+    """An annotation file that cannot be used: a reason code and a sentence for the ledger."""
+
+    def __init__(self, reason: Reason, detail: str):
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+    def rejection(self, context: ReadContext, *, is_image: bool) -> Rejection:
+        return Rejection(
+            self.reason,
+            self.detail,
+            is_image=is_image,
+            source=context.source,
+            annotation_file=context.annotation_file,
+        )
+
+
+def head_lines(head: bytes) -> list[str]:
+    """The first lines of a file that are not blank, stripped and whole; empty if they are no text.
+
+    Args:
+      head: the first ``HEAD_BYTES`` of the file.
+    """
+    if len(head) >= HEAD_BYTES:  # the last line may be cut, and a letter of it
+        head = head[: head.rfind(b"\n") + 1]
+    try:
+        text, _ = decode_text(head)
+    except UnicodeError:
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()][:_SNIFFED_LINES]
+
+
+def read_image_file(
+    stream: BinaryIO, context: ReadContext, parse: ParseLine, unit: Unit = "pixels", split: str = ""
+) -> Iterator[Reading]:
+    """Reads a file with an object a line about the image that has the file's own name."""
+    try:
+        lines, repairs = read_lines(stream)
+    except FileRefused as refused:
+        yield refused.rejection(context, is_image=True)
+        return
+    yield image_of_lines(lines, context, parse, unit, split, repairs)
+
+
+def image_of_lines(
+    lines: Sequence[str],
+    context: ReadContext,
+    parse: ParseLine,
+    unit: Unit = "pixels",
+    split: str = "",
+    repairs: tuple[str, ...] = (),
+) -> AnnotatedImage:
+    """The image that has the annotation file's own name, with an object a line."""
+    objects, problems = parse_lines(lines, parse)
+    return AnnotatedImage(
+        file_name=posixpath.splitext(posixpath.basename(context.annotation_file))[0],
+        folder=posixpath.dirname(context.annotation_file),
+        is_named_by_file=True,
+        unit=unit,
+        objects=tuple(objects),
+        problems=tuple(problems),
+        repairs=repairs,
+        source=context.source,
+        annotation_file=context.annotation_file,
+        split=split,
+    )
+
+
+def read_lines(stream: BinaryIO) -> tuple[list[str], tuple[str, ...]]:
+    """The lines of a small file, and the repairs that its encoding took.
+
+    Raises:
+      FileRefused: too large, or no text.
+    """
+    data = stream.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise FileRefused(Reason.ANNOTATION_TOO_LARGE, f"larger than {MAX_FILE_BYTES} bytes")
+    try:
+        text, encoding = decode_text(data)
+    except UnicodeError as error:
+        raise FileRefused(Reason.ANNOTATION_UNREADABLE, f"no readable text: {error}") from None
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines, (Reason.ENCODING_CP949,) if encoding == LAST_RESORT else ()
+
+
+def parse_lines(lines: Sequence[str], parse: ParseLine) -> tuple[list[ObjectAnnotation], list[BoxProblem]]:
+    """The objects of lines and what is wrong with others; of equal lines the first counts."""
+    objects: list[ObjectAnnotation] = []
+    problems: list[BoxProblem] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        line = line.strip()
+        if not line:
+            continue
+        position = f"line {number}"
+        try:
+            item = parse(line, position)
+            if item is None:
+                continue
+            if (first := seen.setdefault(line, number)) != number:
+                raise ObjectRefused(Reason.DUP_BOX, f"the same as line {first}", item.class_name)
+            objects.append(item)
+        except ObjectRefused as refused:
+            problems.append(refused.problem(position))
+    return objects, problems
+
+
+def numbers(names: Sequence[str], values: Sequence[str], class_name: str = "") -> list[float]:
+    """Fields as numbers.
+
+    Raises:
+      ObjectRefused: a value is empty, or is no number.
+    """
+    try:
+        return [float(value) for value in values] if "_" not in "".join(values) else _checked(names, values)
+    except ValueError:
+        pass
+    try:
+        return _checked(names, values)
+    except FieldError as error:
+        raise ObjectRefused(Reason.FIELD_NOT_NUMBER, str(error), class_name) from None
+
+
+def _checked(names: Sequence[str], values: Sequence[str]) -> list[float]:
+    return [as_number(name, value) for name, value in zip(names, values, strict=True)]
+
+
+def box_of_size(x: float, y: float, width: float, height: float, class_name: str = "") -> Box:
+    """Edges of a box given by its corner and size.
+
+    Raises:
+      ObjectRefused: a side that is not positive; a negative one is no swapped edge, nobody knows which edge is meant.
+    """
+    if min(width, height) <= 0 and math.isfinite(width + height):
+        raise ObjectRefused(Reason.BOX_EMPTY, f"width {width:g}, height {height:g}", class_name)
+    return Box(x, y, x + width, y + height)
+
+
+def bounds(points: Sequence[float]) -> Box:
+    """The box around points x0, y0, x1, y1, …; not finite if one of them is not."""
+    xs, ys = points[::2], points[1::2]
+    if not all(map(math.isfinite, points)):
+        return Box(math.nan, math.nan, math.nan, math.nan)
+    return Box(min(xs), min(ys), max(xs), max(ys))
+
+
+def wrong_columns(line: str, found: int, expected: str) -> ObjectRefused:
+    """What to raise for a line with another number of columns than its format has."""
+    return ObjectRefused(Reason.FIELD_COUNT, f"{found} columns, not {expected}: {quote(line)}")

@@ -1,0 +1,27 @@
+"""The split that a source puts its images in, as the names of its folders and lists tell it."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+_YEAR = re.compile(r"[-_]?\d{2,4}$")
+
+
+def split_of_name(name: str) -> str:
+    """The split that one name tells ("valid", "train2017"), or ""."""
+    return _NAMES.get(_YEAR.sub("", name.lower()), "")
+
+
+def split_of_path(path: str) -> str:
+    """The split that the folders of a path tell, the innermost first ("train/labels/1.txt"), or ""."""
+    return next((split for part in reversed(path.split("/")[:-1]) if (split := split_of_name(part))), "")
