@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from transforms.examples.geometry import Geometry
 from transforms.ledger.reasons import Reason
@@ -20,8 +20,7 @@ MIN_SIDE_PIXELS = 0.01
 MAX_FLOAT32 = 3.4028234e38
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedObject:
+class CheckedObject(NamedTuple):
     """An object with edges in pixels of the written picture: 0 <= xmin < xmax <= width, 0 <= ymin < ymax <= height.
 
     Masks and keypoints of ``annotation`` are still in the plane that they were annotated in; its area is not.

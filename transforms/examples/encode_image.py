@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import MAX_FLOAT32, CheckedObject
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value
 from transforms.images.check_image import CheckedImage
+from transforms.records import ObjectAnnotation
 
 
 def image_features(
@@ -28,11 +30,9 @@ def image_features(
       sha256: of the image's bytes, hex.
       objects: boxes within the picture, classes known to ``class_ids``.
     """
+    columns = _columns([item.annotation for item in objects])
     ymin, xmin, ymax, xmax = _normalised_edges(objects, image.width, image.height)
-    names = [item.annotation.class_name for item in objects]
-    texts = [name.encode() for name in names]
-    crowds = [int(bool(item.annotation.is_crowd)) for item in objects]
-    areas = [item.area for item in objects]
+    crowds = _as_integers(columns["is_crowd"])
     features: dict[str, Value] = {
         keys.ENCODED: (BYTES, (image.data,)),
         keys.FORMAT: (BYTES, (image.format.encode(),)),
@@ -45,46 +45,61 @@ def image_features(
         keys.XMIN: (FLOAT, xmin),
         keys.YMAX: (FLOAT, ymax),
         keys.XMAX: (FLOAT, xmax),
-        keys.LABEL: (INT64, [class_ids.labels[name] for name in names]),
-        keys.TEXT: (BYTES, texts),
-        keys.AREA: (FLOAT, areas),
+        keys.LABEL: (INT64, [class_ids.labels[name] for name in columns["class_name"]]),
+        keys.TEXT: (BYTES, [name.encode() for name in columns["class_name"]]),
+        keys.AREA: (FLOAT, [item.area for item in objects]),
         keys.IS_CROWD: (INT64, crowds),
         keys.TFDS_BBOX: (
             FLOAT,
             [edge for edges in zip(ymin, xmin, ymax, xmax, strict=True) for edge in edges],
         ),
-        keys.TFDS_LABEL: (INT64, [class_ids.indices[name] for name in names]),
+        keys.TFDS_LABEL: (INT64, [class_ids.indices[name] for name in columns["class_name"]]),
         keys.TFDS_IS_CROWD: (INT64, crowds),
     }
-    _add_optional(features, objects)
+    _add_optional(features, columns)
     return features
+
+
+_Columns = dict[str, tuple[Any, ...]]
+
+
+def _columns(annotations: Sequence[ObjectAnnotation]) -> _Columns:
+    """Each field's values, object by object."""
+    values = zip(*annotations, strict=True) if annotations else [()] * len(ObjectAnnotation._fields)
+    return dict(zip(ObjectAnnotation._fields, values, strict=True))
 
 
 def _normalised_edges(
     objects: Sequence[CheckedObject], width: int, height: int
 ) -> tuple[list[float], list[float], list[float], list[float]]:
     """Edges over the picture's size, 0..1: division of an edge within the picture cannot leave that range."""
-    boxes = [item.box for item in objects]
+    xmin, ymin, xmax, ymax = zip(*(item.box for item in objects), strict=True) if objects else [()] * 4
     return (
-        [box.ymin / height for box in boxes],
-        [box.xmin / width for box in boxes],
-        [box.ymax / height for box in boxes],
-        [box.xmax / width for box in boxes],
+        [edge / height for edge in ymin],
+        [edge / width for edge in xmin],
+        [edge / height for edge in ymax],
+        [edge / width for edge in xmax],
     )
 
 
-def _add_optional(features: dict[str, Value], objects: Sequence[CheckedObject]) -> None:
+def _add_optional(features: dict[str, Value], columns: _Columns) -> None:
     """Adds what some object of the image has; objects whose source is silent get the key's neutral value."""
-    annotations = [item.annotation for item in objects]
     for key, attribute in keys.OPTIONAL_FLAGS.items():
-        flags = [getattr(annotation, attribute) for annotation in annotations]
-        if any(flag is not None for flag in flags):
-            features[key] = (INT64, [int(bool(flag)) for flag in flags])
-    if any(annotation.pose is not None for annotation in annotations):
-        features[keys.VIEW] = (BYTES, [(annotation.pose or "").encode() for annotation in annotations])
-    if any(annotation.weight is not None for annotation in annotations):
-        weights = [_finite(annotation.weight, 1.0) for annotation in annotations]
-        features[keys.WEIGHT] = (FLOAT, weights)
+        flags = columns[attribute]
+        if _says_something(flags):
+            features[key] = (INT64, _as_integers(flags))
+    if _says_something(columns["pose"]):
+        features[keys.VIEW] = (BYTES, [(pose or "").encode() for pose in columns["pose"]])
+    if _says_something(columns["weight"]):
+        features[keys.WEIGHT] = (FLOAT, [_finite(weight, 1.0) for weight in columns["weight"]])
+
+
+def _says_something(column: Sequence[object]) -> bool:
+    return column.count(None) < len(column)
+
+
+def _as_integers(flags: Sequence[bool | None]) -> list[int]:
+    return [1 if flag else 0 for flag in flags]
 
 
 def _finite(value: float | None, default: float) -> float:

@@ -65,13 +65,13 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
     buffers: list[bytes] = []
     pending: list[bytes] = []
     total = 0
-    for key in sorted(features):
+    for key in _in_order(tuple(features)):
         kind, values = features[key]
         if kind == BYTES:
             body = _bytes_list(values)  # type: ignore[arg-type]
         else:
             packed = struct.pack(f"<{len(values)}f", *values) if kind == FLOAT else _pack_varints(values)  # type: ignore[arg-type]
-            body = [_value_head(len(packed)), packed] if packed else []
+            body = [_value_head(len(packed)) + packed] if packed else []
         list_length = sum(map(len, body))
         head = _entry_head(key, kind, list_length)
         total += len(head) + list_length
@@ -88,6 +88,12 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
     buffers.append(b"".join(pending))
     buffers[0] = _value_head(total) + buffers[0]
     return buffers
+
+
+@lru_cache(maxsize=1 << 10)
+def _in_order(keys: tuple[str, ...]) -> list[str]:
+    """Sorted keys; records of a dataset have few different sets of them."""
+    return sorted(keys)
 
 
 def _pack_varints(values: Sequence[int]) -> bytes:

@@ -14,7 +14,7 @@ from typing import Literal
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from transforms.images.image_store import ImageRefused
-from transforms.images.jpeg_structure import broken_jpeg, missing_jpeg_end
+from transforms.images.jpeg_structure import broken_jpeg, missing_jpeg_end, plain_jpeg_size
 from transforms.images.png_structure import broken_png, has_exif_chunk, missing_png_end
 from transforms.ledger.reasons import Reason
 
@@ -84,6 +84,8 @@ def check_image(data: bytes, policy: ImagePolicy) -> CheckedImage:
     """
     if not data:
         raise ImageRefused(Reason.IMAGE_EMPTY, "the file has no bytes")
+    if policy.depth == "header" and (size := plain_jpeg_size(data)) and size[0] * size[1] <= policy.max_pixels:
+        return CheckedImage(data, "jpeg", *size)
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:

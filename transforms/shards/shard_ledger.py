@@ -48,7 +48,8 @@ class ShardLedger:
             counts.images_written += row.status != "rejected"
             counts.images_repaired += row.status == "repaired"
             counts.images_rejected += row.status == "rejected"
-            counts.reasons.update(row.reasons)
+            if row.reasons:
+                counts.reasons.update(row.reasons)
             counts.classes.update(class_names)
         self._image_rows.append(row)
         self._add_boxes(row, problems)
@@ -94,10 +95,13 @@ class ShardLedger:
 
 def count_boxes(counts: Counts, boxes_written: int, problems: Sequence[BoxProblem]) -> None:
     """Counts the boxes of one image; a box repaired for two reasons is one box."""
+    counts.boxes_read += boxes_written
+    counts.boxes_written += boxes_written
+    if not problems:
+        return
     dropped = {problem.position for problem in problems if problem.status == "dropped"}
     repaired = {problem.position for problem in problems if problem.status == "repaired"}
-    counts.boxes_read += boxes_written + len(dropped)
-    counts.boxes_written += boxes_written
+    counts.boxes_read += len(dropped)
     counts.boxes_dropped += len(dropped)
     counts.boxes_repaired += len(repaired - dropped)
     counts.reasons.update(str(problem.reason) for problem in problems)

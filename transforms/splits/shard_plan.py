@@ -160,7 +160,8 @@ class ShardPlan:
     def source_id(self, key: str, image_id: str) -> int:
         """The id of an image's record, unique in the dataset."""
         own = decimal_id(image_id)
-        return hashed_id(key) if own == NO_ID or order_hash(key) in self.repeated_ids else own
+        is_repeated = bool(self.repeated_ids) and order_hash(key) in self.repeated_ids
+        return hashed_id(key) if own == NO_ID or is_repeated else own
 
     @property
     def shard_counts(self) -> dict[str, int]:
