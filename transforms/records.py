@@ -173,6 +173,7 @@ class AnnotatedImage:
         a remark (status "repaired").
       repairs: reasons of repairs to the image's entry itself (an encoding, say).
       source, annotation_file: where it was read, for the ledger.
+      other_names: under which the image may lie if not under ``file_name``, best first.
       is_named_by_file: the format names no image: ``file_name`` is the annotation file's own name without suffix.
       split: that the source puts the image in ("train"), or "".
       fields: other things that the source says of the image, by name, such as its video or scene: to split by.
@@ -194,6 +195,7 @@ class AnnotatedImage:
     annotation_file: str = ""
     folder: str = ""
     is_named_by_file: bool = False
+    other_names: tuple[str, ...] = ()
     split: str = ""
     fields: tuple[tuple[str, str], ...] = ()
     captions: tuple[str, ...] = ()

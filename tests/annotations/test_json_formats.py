@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.annotations import test_labelme
+from tests.annotations import test_label_studio, test_labelme
 from tests.annotations.reading import readings
 from tests.sample_data import coco, coco_box, coco_image
 from transforms.annotations.formats import FORMATS
@@ -23,6 +23,10 @@ HANGUL = "고양이"
 # A value, or a list of values for formats of one value a line.
 SAMPLES: dict[str, Any] = {
     "coco": coco([coco_image(1, "a.jpg")], [coco_box(1, 1, [0, 0, 1, 1])], [{"id": 1, "name": HANGUL}]),
+    "label_studio": test_label_studio.with_result(
+        test_label_studio.region(labels=[HANGUL]),
+        test_label_studio.region("polygonlabels", points=[[0, 0], [50, 0], [50, 25]]),
+    ),
     "labelme": test_labelme.labelme(
         test_labelme.shape(HANGUL), test_labelme.shape(HANGUL, "polygon", [(1, 2), (3, 4), (5, 9)])
     ),

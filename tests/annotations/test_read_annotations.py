@@ -35,3 +35,15 @@ def test_images_are_found_under_one_name(
     write_files(tmp_path, {"a.jpg": b"", "plain": b"", "train/b.jpg": b""})
     image = located(AnnotatedImage(file_name, folder=folder), ImageStore(str(tmp_path)))
     assert (image.file_name, image.repairs) == (name, repairs)
+
+
+@pytest.mark.parametrize(
+    ("file_name", "folder", "name"),
+    [("0-b.jpg", "", "b.jpg"), ("0-b.jpg", "x", "x/b.jpg"), ("a.jpg", "", "a.jpg"), ("0-c.jpg", "", "0-c.jpg")],
+)
+def test_image_of_several_names_is_the_first_that_is_there(
+    tmp_path: Path, file_name: str, folder: str, name: str
+) -> None:
+    write_files(tmp_path, {"a.jpg": b"", "b.jpg": b"", "x/b.jpg": b""})
+    image = AnnotatedImage(file_name, folder=folder, other_names=(file_name.removeprefix("0-"), "none.jpg"))
+    assert located(image, ImageStore(str(tmp_path))).file_name == name

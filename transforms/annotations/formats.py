@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from transforms.annotations import coco, cvat, labelme, voc, yolo
+from transforms.annotations import coco, cvat, label_studio, labelme, voc, yolo
 from transforms.records import ReadContext, Reading
 
 
@@ -65,6 +65,7 @@ class AnnotationFormat:
 _MODULES: dict[str, FormatModule] = {
     "coco": coco,
     "cvat": cvat,
+    "label_studio": label_studio,
     "labelme": labelme,
     "voc": voc,
     "yolo": yolo,

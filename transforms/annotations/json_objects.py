@@ -6,11 +6,11 @@ beyond a format's ``read``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, TextIO
 
-from transforms.annotations.fields import FieldError, as_number, quote
-from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, decode_json
+from transforms.annotations.fields import FieldError, as_number, clean_name, quote
+from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, decode_json, stream_array, stream_lines
 from transforms.annotations.refusals import Refused, as_class_name, problem_of
 from transforms.annotations.source_files import SourceFile
 from transforms.annotations.text_encoding import LAST_RESORT, decode_text
@@ -38,6 +38,49 @@ def read_document(
         yield file.unreadable(error, is_image=True)
     except Refused as refused:
         yield file.rejection(refused.reason, refused.detail)
+
+
+def read_entries(
+    values: Iterable[tuple[str, Any]], file: SourceFile, read_entry: Callable[[Entry, str, SourceFile], Reading]
+) -> Iterator[Reading]:
+    """Reads images one by one, each from an object of its own.
+
+    Args:
+      values: place ("line 3") and value of each; a ``JsonError`` stands for a value that could not be decoded.
+      read_entry: makes a reading of an entry at a place; raises what is wrong with it.
+    """
+    for place, value in values:
+        try:
+            if isinstance(value, JsonError):
+                raise Refused(Reason.ANNOTATION_UNREADABLE, f"{place} is no JSON: {value}")
+            yield read_entry(as_entry(value, place), place, file)
+        except FieldError as error:
+            problem = problem_of(error, place)
+            yield file.rejection(problem.reason, f"{place}: {problem.detail}")
+
+
+def read_lines(
+    read_entry: Callable[[Entry, str, SourceFile], Reading],
+) -> Callable[[TextIO, SourceFile], Iterator[Reading]]:
+    """Makes a reader of files that have an image a line."""
+
+    def read_text(text: TextIO, file: SourceFile) -> Iterator[Reading]:
+        values = ((f"line {index}", value) for index, value in stream_lines(text))
+        return read_entries(values, file, read_entry)
+
+    return read_text
+
+
+def read_array(
+    read_entry: Callable[[Entry, str, SourceFile], Reading],
+) -> Callable[[TextIO, SourceFile], Iterator[Reading]]:
+    """Makes a reader of files that are an array of images."""
+
+    def read_text(text: TextIO, file: SourceFile) -> Iterator[Reading]:
+        values = ((f"[{index}]", value) for index, value in enumerate(stream_array(text)))
+        return read_entries(values, file, read_entry)
+
+    return read_text
 
 
 def read_objects(
@@ -95,6 +138,11 @@ def as_list(value: Any, field: str) -> list[Any]:
     if value is not None and not isinstance(value, list):
         raise Refused(Reason.FIELD_MISSING, f"{field} is {quote(value)}, not an array")
     return value or []
+
+
+def text_of(value: Any) -> str:
+    """A text, stripped and composed; "" for anything else."""
+    return clean_name(value) if isinstance(value, str) else ""
 
 
 def number(entry: Entry, field: str) -> float:

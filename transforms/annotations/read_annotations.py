@@ -76,19 +76,21 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     Most names are that already. Others are looked for: names without an extension, or of another machine; and names
     in annotation files of a subfolder, which mean an image in the same subfolder – less folders that only say that
     annotations are in them, so ``train/annotations/1.xml`` is about ``train/1.jpg``, or with a folder of images in
-    their place, so ``labels/train/1.txt`` is about ``images/train/1.jpg`` – unless there is none.
+    their place, so ``labels/train/1.txt`` is about ``images/train/1.jpg`` – unless there is none. Where the
+    format says of several names that each may be the image's, the first that is there is.
     """
-    if not image.folder and is_plain_image_name(image.file_name):  # nearly always
+    if not image.folder and not image.other_names and is_plain_image_name(image.file_name):  # nearly always
         return image
     parts = [part for part in image.folder.split("/") if part]
     folders = [part for part in parts if part.lower() not in _ANNOTATION_FOLDERS]
     mirrored = [_ANNOTATION_FOLDERS.get(part.lower(), part) for part in parts]
     has_suffix = image.file_name.lower().endswith(IMAGE_SUFFIXES)
-    if not parts and has_suffix and not name_parts(image.file_name)[1]:
+    if not parts and not image.other_names and has_suffix and not name_parts(image.file_name)[1]:
         return image
+    names = (image.file_name, *image.other_names)
     places = [place for place in (folders, mirrored) if place]
-    candidates = ["/".join([*place, image.file_name]) for place in places]
-    name = next((found for item in [*candidates, image.file_name] if (found := store.locate(item)) is not None), None)
+    candidates = ["/".join([*place, name]) for place in places for name in names]
+    name = next((found for item in [*candidates, *names] if (found := store.locate(item)) is not None), None)
     if name is None:
         # Files of one name in several folders stay apart.
         return replace(image, file_name=candidates[0]) if image.is_named_by_file and folders else image

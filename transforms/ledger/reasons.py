@@ -15,6 +15,7 @@ class Reason(StrEnum):
     SHAPE_UNSUPPORTED = "shape_unsupported"
     FIELD_COUNT = "field_count"
     DUP_BOX = "dup_box"
+    ANNOTATION_UNUSED = "annotation_unused"
     UNKNOWN_CLASS = "unknown_class"
     CLASS_DROPPED = "class_dropped"
     ORPHAN_ANNOTATION = "orphan_annotation"
@@ -37,6 +38,7 @@ class Reason(StrEnum):
     XML_DTD_REFUSED = "xml_dtd_refused"
     ENCODING_CP949 = "encoding_cp949"
     # Images rejected.
+    NOT_ANNOTATED = "not_annotated"
     DUP_IMAGE_ID = "dup_image_id"
     DUP_IMAGE_NAME = "dup_image_name"
     IMAGE_MISSING = "image_missing"
