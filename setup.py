@@ -21,6 +21,7 @@ setup(
         "transforms.examples",
         "transforms.images",
         "transforms.ledger",
+        "transforms.masks",
         "transforms.shards",
         "transforms.sources",
         "transforms.splits",

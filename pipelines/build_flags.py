@@ -100,6 +100,13 @@ flags.DEFINE_integer(
     lower_bound=1,
     flag_values=FLAGS,
 )
+flags.DEFINE_enum(
+    "masks",
+    "auto",
+    ("auto", "none"),
+    "Write a mask for each object, if the annotations have any; or write none.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_list(
     "coco_splits",
     ["val", "test"],

@@ -44,7 +44,14 @@ class SourceInputs:
         """The latest modification time of any file, in seconds of the epoch."""
         return max(self.listing.newest, *(file.modified for file in self.files))
 
-    def read_units(self, classes: ClassChanges) -> list[ReadUnit]:
+    @property
+    def annotation_roots(self) -> tuple[str, ...]:
+        """The folders that files beside the annotation files are below."""
+        from transforms.annotations.companion_files import companions_place
+
+        return tuple(sorted({companions_place(file.path, file.relative)[0] for file in self.files}))
+
+    def read_units(self, classes: ClassChanges, with_masks: bool) -> list[ReadUnit]:
         """The annotation files as units of work; ``classes`` are changed in all sources, after the source's own."""
         from transforms.annotations.annotation_files import read_units
         from transforms.sources.source_edits import SourceEdits
@@ -56,6 +63,7 @@ class SourceInputs:
             self.source.voc_origin,
             SourceEdits((self.source.classes, classes), self.source.weight),
             "" if self.is_alone else f"{self.source.name}/",
+            with_masks,
         )
 
     def rejections(self) -> list[Rejection]:

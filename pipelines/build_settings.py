@@ -97,6 +97,7 @@ def make_identity(
         "image_check": values.image_check,
         "exif": values.exif,
         "max_megapixels": values.max_megapixels,
+        "masks": values.masks,
         "coco_splits": sorted(_ground_truth_splits(values, plan_settings)),
     }
     sources = [item.identity() for item in inputs]
@@ -123,7 +124,9 @@ def make_write_settings(
         folder=os.path.abspath(folder),
         identity=identity,
         image_roots={item.source.name: os.path.abspath(item.images_root) for item in inputs},
+        annotation_roots={item.source.name: item.annotation_roots for item in inputs},
         image_policy=ImagePolicy(values.image_check, values.exif, values.max_megapixels * 1_000_000),
         ground_truth_splits=_ground_truth_splits(values, plan_settings),
         max_reject_ratio=values.max_reject_ratio,
+        with_masks=values.masks != "none",
     )

@@ -120,7 +120,7 @@ def _run(argv: Sequence[str]) -> int:
             manifest = read_manifest(target.final)
             print(f"{target.final} is already built from these inputs; nothing was done.")
             return _exit_code(manifest)
-        units = [unit for item in inputs for unit in item.read_units(class_map.changes)]
+        units = [unit for item in inputs for unit in item.read_units(class_map.changes, values.masks != "none")]
         rejections = [rejection for item in inputs for rejection in item.rejections()]
         write_settings = make_write_settings(values, inputs, plan_settings, identity, target.folder)
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:

@@ -58,6 +58,7 @@ class ReadUnit:
       files: path and name relative to the annotations' root of each.
       edits: to what is read.
       namespace: see ``pack_entry``.
+      with_masks: see ReadContext.
     """
 
     source: str
@@ -203,6 +204,7 @@ def read_units(
     voc_origin: int,
     edits: SourceEdits = NO_EDITS,
     namespace: str = "",
+    with_masks: bool = False,
 ) -> list[ReadUnit]:
     """Cuts the files of one source into units of work; files of no format are in none of them."""
     by_format: dict[str, list[tuple[str, str]]] = {}
@@ -214,7 +216,9 @@ def read_units(
             continue
         size = FORMATS[name].files_per_unit
         units += [
-            ReadUnit(source, images_root, name, tuple(paths[start : start + size]), voc_origin, edits, namespace)
+            ReadUnit(
+                source, images_root, name, tuple(paths[start : start + size]), voc_origin, edits, namespace, with_masks
+            )
             for start in range(0, len(paths), size)
         ]
     return units

@@ -11,6 +11,18 @@ from typing import Any
 from transforms.records import Companions, T
 
 MAX_COMPANION_BYTES = 64 << 20
+# Folders that only say that annotations are in them, and those of the images beside them.
+ANNOTATION_FOLDERS = {
+    "annotations": "images",
+    "annotation": "images",
+    "xmls": "images",
+    "xml": "images",
+    "labels": "images",
+    "labeltxt": "images",
+    "label_2": "image_2",
+    "label_02": "image_02",
+}
+_PARTS_OF_DATASETS = {*ANNOTATION_FOLDERS, "obj_train_data"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +76,17 @@ class FolderCompanions:
         path = os.path.realpath(os.path.join(self.root, *relative.split("/")))
         root = os.path.realpath(self.root)
         return path if path == root or path.startswith(root.rstrip(os.sep) + os.sep) else None
+
+
+def companions_place(path: str, relative: str) -> tuple[str, str]:
+    """The root of a file's companions and its folder below that.
+
+    The root is the annotations', or the folder around it if the annotations' folder is a part of a dataset, as
+    "dataset/labels" is: lists of classes are kept beside such folders.
+    """
+    root = os.path.abspath(path[: -len(relative)] if path.endswith(relative) else os.path.dirname(path))
+    folder = posixpath.dirname(relative)
+    if os.path.basename(root).lower() in _PARTS_OF_DATASETS:
+        folder = posixpath.join(os.path.basename(root), folder) if folder else os.path.basename(root)
+        root = os.path.dirname(root)
+    return root, folder

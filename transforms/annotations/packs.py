@@ -44,6 +44,7 @@ class PackedImage(NamedTuple):
       image_id, boxes_read: of the image.
       class_names: of its objects and of the image itself, each once.
       fields: the image's fields, pickled as plain tuples: that is several times faster than pickling objects.
+      has_masks: some object has one.
     """
 
     key: str
@@ -51,6 +52,7 @@ class PackedImage(NamedTuple):
     boxes_read: int
     class_names: tuple[str, ...]
     fields: bytes
+    has_masks: bool
 
     def unpack(self) -> AnnotatedImage:
         """The image itself."""
@@ -85,7 +87,8 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
     names = tuple(dict.fromkeys(_class_names(reading)))
     key = namespace + image_key(reading.file_name)
     fields = pickle.dumps(values, protocol=5)
-    return PackedImage(key, reading.image_id, reading.boxes_read, names, fields)
+    has_masks = any(item.mask is not None for item in reading.objects)
+    return PackedImage(key, reading.image_id, reading.boxes_read, names, fields, has_masks)
 
 
 def _class_names(image: AnnotatedImage) -> Iterator[str]:

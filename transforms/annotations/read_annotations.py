@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,25 +9,13 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from transforms.annotations.annotation_files import ReadUnit, format_of_unit
-from transforms.annotations.companion_files import FolderCompanions
+from transforms.annotations.companion_files import ANNOTATION_FOLDERS, FolderCompanions, companions_place
 from transforms.annotations.packs import encode_pack, pack_readings
 from transforms.images.image_names import IMAGE_SUFFIXES, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
 from transforms.ledger.reasons import Reason
 from transforms.records import AnnotatedImage, DeclaredClasses, ReadContext, Reading, Rejection
 
-# Folders that only say that annotations are in them, and those of the images beside them.
-_ANNOTATION_FOLDERS = {
-    "annotations": "images",
-    "annotation": "images",
-    "xmls": "images",
-    "xml": "images",
-    "labels": "images",
-    "labeltxt": "images",
-    "label_2": "image_2",
-    "label_02": "image_02",
-}
-_PARTS_OF_DATASETS = {*_ANNOTATION_FOLDERS, "obj_train_data"}
 _images_read = Metrics.counter("boxmill", "images_read")
 
 
@@ -56,20 +42,6 @@ def read_unit(unit: ReadUnit) -> Iterator[Reading]:
                     yield reading
 
 
-def companions_place(path: str, relative: str) -> tuple[str, str]:
-    """The root of a file's companions and its folder below that.
-
-    The root is the annotations', or the folder around it if the annotations' folder is a part of a dataset, as
-    "dataset/labels" is: lists of classes are kept beside such folders.
-    """
-    root = os.path.abspath(path[: -len(relative)] if path.endswith(relative) else os.path.dirname(path))
-    folder = posixpath.dirname(relative)
-    if os.path.basename(root).lower() in _PARTS_OF_DATASETS:
-        folder = posixpath.join(os.path.basename(root), folder) if folder else os.path.basename(root)
-        root = os.path.dirname(root)
-    return root, folder
-
-
 def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     """The image under the name that it has below the images' root, which is then its key.
 
@@ -82,8 +54,8 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     if not image.folder and not image.other_names and is_plain_image_name(image.file_name):  # nearly always
         return image
     parts = [part for part in image.folder.split("/") if part]
-    folders = [part for part in parts if part.lower() not in _ANNOTATION_FOLDERS]
-    mirrored = [_ANNOTATION_FOLDERS.get(part.lower(), part) for part in parts]
+    folders = [part for part in parts if part.lower() not in ANNOTATION_FOLDERS]
+    mirrored = [ANNOTATION_FOLDERS.get(part.lower(), part) for part in parts]
     has_suffix = image.file_name.lower().endswith(IMAGE_SUFFIXES)
     if not parts and not image.other_names and has_suffix and not name_parts(image.file_name)[1]:
         return image

@@ -52,6 +52,8 @@ GROUP_OF = "image/object/group_of"
 DEPICTION = "image/object/depiction"
 VIEW = "image/object/view"
 WEIGHT = "image/object/weight"
+MASK = "image/object/mask"
+MASK_WEIGHT = "image/object/mask/weight"
 TFDS_BBOX = "objects/bbox"
 TFDS_LABEL = "objects/label"
 TFDS_IS_CROWD = "objects/is_crowd"
@@ -80,6 +82,8 @@ FEATURE_KEYS: dict[str, FeatureKey] = {
     DEPICTION: FeatureKey(INT64, "per object", optional=True),
     VIEW: FeatureKey(BYTES, "per object", optional=True),
     WEIGHT: FeatureKey(FLOAT, "per object", optional=True),
+    MASK: FeatureKey(BYTES, "per object", optional=True),
+    MASK_WEIGHT: FeatureKey(FLOAT, "per object", optional=True),
     TFDS_BBOX: FeatureKey(FLOAT, "four per object"),
     TFDS_LABEL: FeatureKey(INT64, "per object"),
     TFDS_IS_CROWD: FeatureKey(INT64, "per object"),

@@ -25,7 +25,12 @@ class Reason(StrEnum):
     BOX_CLIPPED = "box_clipped"
     DUP_ANN_ID = "dup_ann_id"
     # Objects that lose a part: their boxes stay.
+    POLY_INVALID = "poly_invalid"
+    RLE_INVALID = "rle_invalid"
+    MASK_EMPTY = "mask_empty"
+    MASK_MISSING = "mask_missing"
     MASK_UNREADABLE = "mask_unreadable"
+    MASK_SIZE_MISMATCH = "mask_size_mismatch"
     KEYPOINTS_MALFORMED = "keypoints_malformed"
     KEYPOINTS_UNDECLARED = "keypoints_undeclared"
     KEYPOINT_INVALID = "keypoint_invalid"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from transforms.examples import feature_keys as keys
@@ -22,6 +22,7 @@ from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.ledger.reasons import Reason
+from transforms.masks.object_masks import MaskFiles, ObjectMasks, encode_masks, read_mask_files
 from transforms.records import AnnotatedImage, BoxProblem, ObjectAnnotation
 from transforms.shards.atomic_file import AtomicFile, write_atomically
 from transforms.shards.coco_ground_truth import GroundTruthPart, part_file_name
@@ -46,6 +47,8 @@ class ShardSettings:
       image_policy: how pictures are checked.
       class_ids: names and their ids; objects of other classes are dropped.
       ground_truth_splits: splits that also become COCO JSON.
+      annotation_roots: for each source's name, the folders that its mask files are below.
+      with_masks: every object gets a mask.
     """
 
     folder: str
@@ -55,6 +58,8 @@ class ShardSettings:
     image_policy: ImagePolicy
     class_ids: ClassIds
     ground_truth_splits: frozenset[str] = frozenset()
+    annotation_roots: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    with_masks: bool = False
 
     @property
     def is_mixed(self) -> bool:
@@ -74,6 +79,7 @@ class _Loaded(NamedTuple):
     stored: StoredImage
     checked: CheckedImage
     sha256: str
+    mask_files: MaskFiles
 
 
 def write_shard(
@@ -103,13 +109,16 @@ def write_shard(
     with AtomicFile(os.path.join(settings.folder, writer.result.file)) as file:
         stores = {source: ImageStore(root) for source, root in settings.image_roots.items()}
 
+        mask_stores = _mask_stores(settings)
+
         def load(member: ShardMember) -> _Loaded | ImageRefused:
             try:
                 stored = stores[member.image.source].read(member.image.file_name)
                 checked = check_image(stored.data, settings.image_policy)
             except ImageRefused as refused:
                 return refused
-            return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest())
+            mask_files = read_mask_files(member.image.objects, mask_stores[member.image.source]) if mask_stores else {}
+            return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest(), mask_files)
 
         ordered = sorted(members, key=lambda member: (order_hash(member.key), member.key))
         for member, loaded in prefetch(ordered, load, _loaded_bytes, executor, pace):
@@ -124,7 +133,18 @@ def write_shard(
 
 
 def _loaded_bytes(loaded: _Loaded | ImageRefused) -> int:
-    return 0 if isinstance(loaded, ImageRefused) else len(loaded.checked.data)
+    if isinstance(loaded, ImageRefused):
+        return 0
+    masks = sum(len(data) for data in loaded.mask_files.values() if isinstance(data, bytes))
+    return len(loaded.checked.data) + masks
+
+
+def _mask_stores(settings: ShardSettings) -> dict[str, list[ImageStore]]:
+    """For each source the stores of its mask files; none where no masks are written."""
+    if not settings.with_masks:
+        return {}
+    roots = settings.annotation_roots
+    return {source: [ImageStore(root) for root in roots.get(source, ())] for source in settings.image_roots}
 
 
 class _ShardWriter:
@@ -146,6 +166,7 @@ class _ShardWriter:
                 raise loaded
             geometry, repairs = geometry_of(image, loaded.checked)
             checked, problems = self._check(image, loaded.checked, geometry)
+            masks = self._encode_masks(checked, loaded, geometry)
         except ImageRefused as refused:
             row = self._account_rejected(image, checksum, refused)
             return None, row
@@ -154,6 +175,9 @@ class _ShardWriter:
         features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
         if self._settings.is_mixed:
             features[keys.SOURCE] = (BYTES, (image.source.encode(),))
+        if masks is not None:
+            features |= masks.features()
+            problems += masks.problems
         self.result.optional_keys.update(key for key in features if keys.FEATURE_KEYS[key].optional)
         self.result.formats[loaded.checked.format] += 1
         if self._ground_truth is not None:
@@ -194,6 +218,13 @@ class _ShardWriter:
             if item.class_name not in labels
         ]
         return checked, [*image.problems, *problems]
+
+    def _encode_masks(
+        self, checked: Sequence[CheckedObject], loaded: _Loaded, geometry: Geometry
+    ) -> ObjectMasks | None:
+        if not self._settings.with_masks:
+            return None
+        return encode_masks(checked, loaded.checked, geometry, loaded.mask_files)
 
     def _account_rejected(self, image: AnnotatedImage, checksum: int, refused: ImageRefused) -> ImageRow:
         row = ImageRow(

@@ -37,7 +37,9 @@ class WriteSettings:
       folder: to write into.
       identity: of the dataset.
       image_roots: for each source, the folder of its pictures.
+      annotation_roots: for each source, the folders that its mask files are below.
       image_policy: how pictures are checked.
+      with_masks: masks are written if there are any.
       ground_truth_splits: splits that also become COCO JSON.
       max_reject_ratio: of the images read; more fails the build.
     """
@@ -45,9 +47,11 @@ class WriteSettings:
     folder: str
     identity: BuildIdentity
     image_roots: dict[str, str]
+    annotation_roots: dict[str, tuple[str, ...]]
     image_policy: ImagePolicy
     ground_truth_splits: frozenset[str]
     max_reject_ratio: float
+    with_masks: bool = True
 
     def shard_settings(self, plan: BuildPlan) -> ShardSettings:
         return ShardSettings(
@@ -57,6 +61,8 @@ class WriteSettings:
             image_roots=self.image_roots,
             image_policy=self.image_policy,
             class_ids=plan.class_ids,
+            annotation_roots=self.annotation_roots,
+            with_masks=self.with_masks and plan.shards.has_masks,
             ground_truth_splits=self.ground_truth_splits,
         )
 

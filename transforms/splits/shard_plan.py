@@ -72,6 +72,7 @@ class ReadingIndex:
       declared: classes declared by annotation files, with the files' own ids.
       counts: images and boxes read, those of rejections among them.
       refusals: a few details of rejections, to explain an empty plan.
+      has_masks: some object has a mask.
     """
 
     split_numbers: npt.NDArray[np.uint8]
@@ -81,6 +82,7 @@ class ReadingIndex:
     declared: tuple[DeclaredClasses, ...]
     counts: Counts
     refusals: frozenset[str]
+    has_masks: bool = False
 
 
 def order_hash(key: str) -> int:
@@ -118,6 +120,7 @@ def index_entries(entries: Sequence[Entry], fractions: SplitFractions) -> Readin
         tuple(entry for entry in entries if isinstance(entry, DeclaredClasses)),
         counts,
         frozenset(f"{item.annotation_file}: {item.detail}" for item in rejections[:3]),
+        any(image.has_masks for image in images),
     )
 
 
@@ -139,7 +142,7 @@ class ShardPlan:
       declared: all classes declared.
       planned: images per split.
       counts: of all that was read.
-      refusals: see ReadingIndex.
+      refusals, has_masks: see ReadingIndex.
     """
 
     fractions: SplitFractions
@@ -151,6 +154,7 @@ class ShardPlan:
     planned: Mapping[str, int]
     counts: Counts
     refusals: frozenset[str]
+    has_masks: bool = False
 
     def shard_of(self, key: str) -> ShardKey:
         """The shard of an image."""
@@ -201,6 +205,7 @@ def plan_shards(
         planned,
         Counts.total(index.counts for index in indexes),
         frozenset().union(*(index.refusals for index in indexes)),
+        any(index.has_masks for index in indexes),
     )
 
 

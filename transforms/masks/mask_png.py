@@ -1,0 +1,100 @@
+"""Masks as PNG: 8 bits, one channel, 0 and 1 – the form that the readers' decoders take for a mask.
+
+A PNG's data are its rows from the top, each after a byte 0 that says "no filter": with a mask all of it is one sequence
+of 0 and 1, and the places where it changes are all there is to know. Format: https://www.w3.org/TR/png/.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from transforms.masks.deflate_runs import Integers, deflate_runs
+
+Bitmap = npt.NDArray[np.uint8]
+"""Pixels 0 and 1, [height, width]."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_ZLIB_HEAD = b"\x78\x01"
+_ADLER_MODULUS = 65521
+# A mask with more changes is noise: runs save nothing then, and changes take 8 bytes each.
+_MAX_CHANGES = 1 << 20
+
+
+def png_of_bitmap(bitmap: Bitmap) -> bytes:
+    """A mask as PNG; equal masks give equal bytes."""
+    height, width = bitmap.shape
+    rows = np.zeros((height, width + 1), np.uint8)
+    rows[:, 1:] = bitmap
+    data = rows.reshape(-1)
+    is_changed = data[1:] != data[:-1]
+    if np.count_nonzero(is_changed) > _MAX_CHANGES:
+        return _png(width, height, zlib.compress(data.data, 1))
+    return _png_of_changes(np.flatnonzero(is_changed) + 1, width, height)
+
+
+def png_of_columns(changes: Integers, width: int, height: int) -> bytes:
+    """A mask as PNG; equal masks give equal bytes.
+
+    Args:
+      changes: where the sequence of pixels down the columns goes from 0 to 1 and back, in order, an even number; each
+        from 0 to width x height.
+      width, height: of the picture.
+    """
+    if not len(changes):
+        return empty_mask_png(width, height)
+    # A pixel differs from its left neighbour where one of the two sequences, of which one lags by a column, differs
+    # from the other; those pixels are where the rows' sequence changes. Equal changes cancel each other.
+    merged = np.sort(np.concatenate([changes, changes + height]))
+    starts = merged[0::2]
+    lengths = merged[1::2] - starts
+    ends = np.cumsum(lengths)
+    if ends[-1] > _MAX_CHANGES:
+        return png_of_bitmap(bitmap_of_columns(changes, width, height))
+    pixels = np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1])
+    columns, rows = np.divmod(pixels, height)
+    row_changes = np.sort(rows * (width + 1) + columns + 1)
+    last = height * (width + 1)
+    return _png_of_changes(row_changes[: -1 if len(row_changes) and row_changes[-1] == last else None], width, height)
+
+
+def bitmap_of_columns(changes: Integers, width: int, height: int) -> Bitmap:
+    """The mask whose sequence of pixels down the columns changes there; see ``png_of_columns``."""
+    lengths = np.diff(changes, prepend=0, append=width * height)
+    pixels = np.repeat((np.arange(len(lengths)) & 1).astype(np.uint8), lengths)
+    return pixels.reshape(width, height).T
+
+
+@lru_cache(maxsize=64)
+def empty_mask_png(width: int, height: int) -> bytes:
+    """The mask without a pixel."""
+    return _png_of_changes(np.empty(0, np.int64), width, height)
+
+
+def _png_of_changes(changes: Integers, width: int, height: int) -> bytes:
+    """A PNG of the rows' sequence that changes at these places, in order, each once, none at its start or end."""
+    size = height * (width + 1)
+    deflated = deflate_runs(np.diff(changes, prepend=0, append=size))
+    starts, ends = changes[0::2], changes[1::2]
+    if len(starts) > len(ends):
+        ends = np.append(ends, size)
+    # Adler-32 (RFC 1950): 1 and the sum of the bytes; the sum of that after each byte, so that a 1 counts as often as
+    # there are bytes from it on.
+    lengths = ends - starts
+    low = 1 + int(lengths.sum())
+    high = size + int((lengths * (2 * size + 1 - starts - ends)).sum()) // 2
+    checksum = (high % _ADLER_MODULUS) << 16 | low % _ADLER_MODULUS
+    return _png(width, height, _ZLIB_HEAD + deflated + checksum.to_bytes(4, "big"))
+
+
+def _png(width: int, height: int, compressed: bytes) -> bytes:
+    header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
+    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", compressed) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return b"".join((len(body).to_bytes(4, "big"), kind, body, zlib.crc32(body, zlib.crc32(kind)).to_bytes(4, "big")))

@@ -1,0 +1,163 @@
+"""The masks of one picture's objects, whatever they come as, to one PNG each of the picture's size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from transforms.examples import feature_keys as keys
+from transforms.examples.check_boxes import CheckedObject
+from transforms.examples.geometry import Geometry
+from transforms.examples.wire_format import BYTES, FLOAT, Value
+from transforms.images.check_image import CheckedImage
+from transforms.images.image_store import ImageRefused, ImageStore
+from transforms.ledger.reasons import Reason
+from transforms.masks.mask_pictures import Values, bitmap_of_picture, values_of_picture
+from transforms.masks.mask_png import Bitmap, bitmap_of_columns, empty_mask_png, png_of_bitmap, png_of_columns
+from transforms.masks.mask_refused import MaskRefused
+from transforms.masks.polygons import changes_of_polygons
+from transforms.masks.run_lengths import changes_of_rle
+from transforms.records import BoxProblem, Mask, MaskBitmap, MaskFile, ObjectAnnotation, Polygons, Rle
+
+MAX_MASK_BYTES = 256 << 20
+
+MaskFiles = Mapping[str, bytes | MaskRefused]
+"""The content of mask files by their paths, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMasks:
+    """Masks of all objects of a picture, in their order.
+
+    Attributes:
+      pngs: one each; of an object without a mask it has no pixel.
+      weights: 1 for a mask, 0 for an object without one.
+      problems: masks that were dropped, or of which something was passed over; the boxes stay.
+    """
+
+    pngs: list[bytes]
+    weights: list[float]
+    problems: list[BoxProblem]
+
+    def features(self) -> dict[str, Value]:
+        """The features of a record: the weights are there if one is 0."""
+        features: dict[str, Value] = {keys.MASK: (BYTES, self.pngs)}
+        if not all(self.weights):
+            features[keys.MASK_WEIGHT] = (FLOAT, self.weights)
+        return features
+
+
+def read_mask_files(
+    objects: Sequence[ObjectAnnotation], stores: Sequence[ImageStore]
+) -> dict[str, bytes | MaskRefused]:
+    """Reads the files that masks of these objects are in, each from the first of the roots that has it."""
+    paths = {item.mask.path for item in objects if type(item.mask) is MaskFile}
+    return {path: _read_mask_file(path, stores) for path in sorted(paths)}
+
+
+def _read_mask_file(path: str, stores: Sequence[ImageStore]) -> bytes | MaskRefused:
+    refusals = []
+    for store in stores:
+        try:
+            return store.read(path).data
+        except ImageRefused as refused:
+            refusals.append(refused)
+    found = [refused for refused in refusals if refused.reason is not Reason.IMAGE_MISSING]
+    if found:
+        is_outside = found[0].reason is Reason.PATH_OUTSIDE_ROOT
+        reason = Reason.PATH_OUTSIDE_ROOT if is_outside else Reason.MASK_UNREADABLE
+        return MaskRefused(reason, f"the mask file {path!r}: {found[0].detail}")
+    return MaskRefused(Reason.MASK_MISSING, f"there is no mask file {path!r} below the annotations' root")
+
+
+def encode_masks(
+    objects: Sequence[CheckedObject], picture: CheckedImage, geometry: Geometry, files: MaskFiles
+) -> ObjectMasks:
+    """Encodes the masks of a picture.
+
+    Args:
+      objects: of the picture; their masks are not trusted.
+      picture: as written.
+      geometry: from the plane of the annotation to the picture as written.
+      files: content of their mask files.
+
+    Raises:
+      ImageRefused: the masks take more than a record may.
+    """
+    encoder = _MaskEncoder(picture, geometry, files)
+    masks = ObjectMasks([], [], [])
+    total = 0
+    for item in objects:
+        png, problem = encoder.encode(item.annotation)
+        masks.pngs.append(png)
+        masks.weights.append(float(png is not encoder.empty))
+        if problem is not None:
+            masks.problems.append(problem)
+        total += len(png)
+        if total > MAX_MASK_BYTES:
+            detail = f"its first {len(masks.pngs)} masks take {total} bytes, the limit is {MAX_MASK_BYTES}"
+            raise ImageRefused(Reason.EXAMPLE_TOO_LARGE, detail)
+    return masks
+
+
+class _MaskEncoder:
+    """Encodes the masks of one picture; a file that many objects share is decoded once."""
+
+    def __init__(self, picture: CheckedImage, geometry: Geometry, files: MaskFiles):
+        self._written = (picture.width, picture.height)
+        stored = picture.stored_size
+        is_upright = geometry.orientation == 1
+        # The plane that masks were annotated in, pixels.
+        self._frame = stored[::-1] if is_upright and picture.orientation >= 5 else stored
+        self._is_identity = is_upright and self._frame == self._written
+        self._geometry = geometry
+        self._place = None if geometry.is_identity else geometry.points
+        self._files = files
+        self._values: dict[str, Values] = {}
+        self.empty = empty_mask_png(*self._written)
+
+    def encode(self, annotation: ObjectAnnotation) -> tuple[bytes, BoxProblem | None]:
+        """An object's PNG, which is ``empty`` itself if there is nothing to see, and what is wrong with its mask."""
+        if annotation.mask is None:
+            return self.empty, None
+        try:
+            png, remark = self._png(annotation.mask)
+        except MaskRefused as refused:
+            return self.empty, _problem(annotation, refused.reason, refused.detail)
+        if png == self.empty:
+            return self.empty, _problem(annotation, Reason.MASK_EMPTY, "the mask covers the middle of no pixel")
+        return png, _problem(annotation, Reason.POLY_INVALID, f"the polygon: {remark}") if remark else None
+
+    def _png(self, mask: Mask) -> tuple[bytes, str]:
+        """The PNG and a remark."""
+        match mask:
+            case Polygons(rings):
+                changes, remark = changes_of_polygons(rings, *self._written, self._place)
+                return png_of_columns(changes, *self._written), remark
+            case Rle():
+                changes = changes_of_rle(mask, *self._frame)
+                if self._is_identity:
+                    return png_of_columns(changes, *self._written), ""
+                return self._placed(bitmap_of_columns(changes, *self._frame)), ""
+            case MaskBitmap():
+                return self._placed(bitmap_of_picture(mask, *self._frame)), ""
+            case MaskFile(path, value):
+                values = self._file_values(path)
+                return self._placed((values != 0 if value is None else values == value).view(np.uint8)), ""
+
+    def _file_values(self, path: str) -> Values:
+        if path not in self._values:
+            data = self._files[path]
+            if isinstance(data, MaskRefused):
+                raise data
+            self._values[path] = values_of_picture(data, *self._frame)
+        return self._values[path]
+
+    def _placed(self, bitmap: Bitmap) -> bytes:
+        return png_of_bitmap(bitmap if self._is_identity else self._geometry.pixels(bitmap))
+
+
+def _problem(annotation: ObjectAnnotation, reason: Reason, detail: str) -> BoxProblem:
+    return BoxProblem(annotation.position, annotation.box_id, annotation.class_name, "repaired", reason, detail)

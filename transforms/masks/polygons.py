@@ -1,0 +1,141 @@
+"""Polygons to the places where a mask changes down its columns, with the very pixels that pycocotools gives.
+
+Its rule (``maskApi.c``, ``rleFrPoly``): vertices are rounded to a grid of fifths of a pixel. Each edge is drawn on that
+grid, one step of its longer axis after the other, and crosses a column of pixels where its line goes from the column's
+middle fifth to the next; the upper of the two points of that step says in which pixel. What lies between the first and
+the second crossing of a column, the third and the fourth, is inside. Rings are united. Here crossings are computed from
+an edge's two ends: an edge of any length takes the memory of the columns that it crosses within the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from transforms.ledger.reasons import Reason
+from transforms.masks.deflate_runs import Integers
+from transforms.masks.mask_refused import MaskRefused
+
+Floats = npt.NDArray[np.float64]
+Place = Callable[[Floats], Floats]
+
+_GRID = 5  # lines of the grid a pixel
+_MIDDLE = 2  # the grid line of a pixel's middle
+_MIN_POINTS = 3
+# Far beyond any picture, and near enough for the arithmetic to be exact.
+_MAX_COORDINATE = 1e9
+# All crossings of a mask: many times what the finest outline in a large picture has.
+_MAX_CROSSINGS = 1 << 20
+
+
+def changes_of_polygons(
+    rings: Sequence[Sequence[float]], width: int, height: int, place: Place | None = None
+) -> tuple[Integers, str]:
+    """Where the mask of united rings changes down the columns; see ``png_of_columns``.
+
+    Args:
+      rings: x0, y0, x1, y1, … of each, not trusted.
+      width, height: of the picture; what lies outside is cut off.
+      place: from points as they are given, [N, 2], to pixels of the picture.
+
+    Returns:
+      The changes, and what was passed over ("" if nothing): a ring of less than three points has no area.
+
+    Raises:
+      MaskRefused: there is no ring, or one that is not to be understood.
+    """
+    areas = [_vertices(ring, place) for ring in rings if len(ring) >= 2 * _MIN_POINTS or len(ring) % 2]
+    if not areas:
+        raise _invalid(f"none of its {len(rings)} rings has three points")
+    parts, crossings = [], 0
+    for vertices in areas:
+        changes = _crossings(vertices, width, height, _MAX_CROSSINGS - crossings)
+        crossings += len(changes)
+        parts.append(changes)
+    skipped = len(rings) - len(areas)
+    remark = f"{skipped} of its {len(rings)} rings have less than three points and were passed over" if skipped else ""
+    return (parts[0] if len(parts) == 1 else _union(parts)), remark
+
+
+def _vertices(ring: Sequence[float], place: Place | None) -> Floats:
+    """A ring's points on the grid, float64 [points, 2]: x, y in fifths of a pixel."""
+    if len(ring) % 2:
+        raise _invalid(f"a ring has {len(ring)} numbers, which are no pairs of x and y")
+    try:
+        points = np.array(ring, np.float64)
+    except (OverflowError, TypeError, ValueError):
+        raise _invalid("a ring has a coordinate that is no number") from None
+    if not np.isfinite(points).all():
+        raise _invalid("a ring has a coordinate that is not finite")
+    points = points.clip(-_MAX_COORDINATE, _MAX_COORDINATE).reshape(-1, 2)
+    return np.trunc(_GRID * (place(points) if place else points) + 0.5)
+
+
+def _crossings(vertices: Floats, width: int, height: int, limit: int) -> Integers:
+    """Places in the columns' sequence of pixels at which a ring's inside begins and ends, in order.
+
+    Raises:
+      MaskRefused: there are more than ``limit``.
+    """
+    x0, y0 = vertices.T
+    x1, y1 = np.roll(vertices, -1, axis=0).T
+    # Along x where that is the longer axis, else along y; always upward.
+    is_flat = np.abs(x1 - x0) >= np.abs(y1 - y0)
+    is_turned = np.where(is_flat, x0 > x1, y0 > y1)
+    x0, x1 = np.where(is_turned, x1, x0), np.where(is_turned, x0, x1)
+    y0, y1 = np.where(is_turned, y1, y0), np.where(is_turned, y0, y1)
+    first = np.ceil((np.minimum(x0, x1) - _MIDDLE) / _GRID).clip(0, width)
+    stop = (np.floor((np.maximum(x0, x1) - _MIDDLE - 1) / _GRID) + 1).clip(0, width)
+    counts = np.maximum(stop - first, 0).astype(np.int64)
+    total = int(counts.sum())
+    if total > limit:
+        raise _invalid(f"its edges cross columns more than {_MAX_CROSSINGS} times")
+    edge = np.repeat(np.arange(len(counts)), counts)
+    column = np.arange(total) + np.repeat(first.astype(np.int64) - np.cumsum(counts) + counts, counts)
+    border = (_GRID * column + _MIDDLE).astype(np.float64)
+    rows = np.where(
+        is_flat[edge],
+        _flat_rows(x0[edge], y0[edge], x1[edge], y1[edge], border),
+        _steep_rows(x0[edge], y0[edge], x1[edge], y1[edge], border),
+    )
+    pixels = np.floor((rows + _MIDDLE) / _GRID).clip(0, height).astype(np.int64)
+    return np.sort(column * height + pixels)
+
+
+def _flat_rows(x0: Floats, y0: Floats, x1: Floats, y1: Floats, border: Floats) -> Floats:
+    """The upper grid row of the step from x = border to border + 1, of edges drawn along x."""
+    slope = (y1 - y0) / np.maximum(x1 - x0, 1)
+    steps = border - x0
+    return np.minimum(np.floor(y0 + slope * steps + 0.5), np.floor(y0 + slope * (steps + 1) + 0.5))
+
+
+def _steep_rows(x0: Floats, y0: Floats, x1: Floats, y1: Floats, border: Floats) -> Floats:
+    """The same of edges drawn along y: the row before the first that lies beyond the border."""
+    slope = (x1 - x0) / np.maximum(y1 - y0, 1)
+    is_falling = slope < 0
+    steps = np.ceil((border + 0.5 - x0) / np.where(slope == 0, 1, slope))
+
+    def is_beyond(step: Floats) -> npt.NDArray[np.bool_]:
+        beyond: npt.NDArray[np.bool_] = (x0 + slope * step + 0.5 >= border + 1) != is_falling
+        return beyond
+
+    # The quotient may be rounded to the other side of a whole number.
+    steps += ~is_beyond(steps)
+    steps -= is_beyond(steps - 1)
+    return y0 + steps - 1
+
+
+def _union(parts: list[Integers]) -> Integers:
+    """The changes of the union of several masks."""
+    changes = np.concatenate(parts)
+    depths = np.concatenate([1 - 2 * (np.arange(len(part)) & 1) for part in parts])
+    order = np.argsort(changes, kind="stable")
+    is_outside = np.cumsum(depths[order]) == 0
+    united: Integers = changes[order][is_outside != np.concatenate([[True], is_outside[:-1]])]
+    return united
+
+
+def _invalid(detail: str) -> MaskRefused:
+    return MaskRefused(Reason.POLY_INVALID, f"the polygon: {detail}")
