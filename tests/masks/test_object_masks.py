@@ -61,7 +61,8 @@ def test_any_value_but_0_of_a_file() -> None:
 
 def test_objects_without_a_mask_get_one_without_pixels_and_no_weight() -> None:
     masks = _encoded(None, SAME["polygons"], None)
-    assert masks.pngs[0] is masks.pngs[2] is EMPTY
+    assert masks.pngs[0] is masks.pngs[2]
+    assert masks.pngs[0] == EMPTY
     assert masks.problems == []
     assert masks.features()[keys.MASK_WEIGHT] == ("float", [0.0, 1.0, 0.0])
 
@@ -113,7 +114,7 @@ DROPPED: dict[str, tuple[Mask, Reason]] = {
 @pytest.mark.parametrize(("mask", "reason"), DROPPED.values(), ids=DROPPED)
 def test_dropped_masks_have_a_row_and_leave_the_box(mask: Mask, reason: Reason) -> None:
     masks = _encoded(SAME["polygons"], mask)
-    assert masks.pngs[1] is EMPTY
+    assert masks.pngs[1] == EMPTY
     assert masks.weights == [1.0, 0.0]
     (row,) = masks.problems
     assert (row.position, row.box_id, row.class_name, row.status, row.reason) == (
