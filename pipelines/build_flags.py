@@ -43,7 +43,29 @@ flags.DEFINE_string("version", "1.0.0", "Version of the dataset: three numbers."
 flags.DEFINE_string(
     "splits",
     "train=0.8,val=0.2",
-    "Splits and their shares. The split of an image depends on its name alone.",
+    "Splits and their shares. Or source: the splits that the annotations give (lists, folders, names of files); "
+    "source,train=0.8,val=0.2 splits images that are given none by hash, else they are rejected.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "split_key",
+    "image",
+    "What is hashed for an image's split: image (its name), group:REGEX (what matches in its name), field:NAME (what "
+    "the annotations say of it) or content (the picture: equal and nearly equal ones go to one split).",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "duplicate_distance",
+    6,
+    "Pictures whose 64-bit perceptual hashes differ in so many bits at most are near duplicates; -1: equal bytes only.",
+    lower_bound=-1,
+    upper_bound=11,
+    flag_values=FLAGS,
+)
+flags.DEFINE_boolean(
+    "balance_splits",
+    False,
+    "Correct the shares of rare classes; moves few images as data grows.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(

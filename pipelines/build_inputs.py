@@ -31,6 +31,7 @@ class SourceInputs:
       images_root: the folder of images.
       listing: of that folder.
       is_alone: there is no other source.
+      split_lists: of names of images, if the source's own splits are taken.
     """
 
     source: Source
@@ -38,6 +39,7 @@ class SourceInputs:
     images_root: str
     listing: ImageListing
     is_alone: bool
+    split_lists: tuple[str, ...] | None = None
 
     @property
     def newest(self) -> float:
@@ -55,13 +57,15 @@ class SourceInputs:
         """The annotation files as units of work; ``classes`` are changed in all sources, after the source's own."""
         from transforms.annotations.annotation_files import read_units
         from transforms.sources.source_edits import SourceEdits
+        from transforms.sources.source_splits import SplitFinder
 
+        splits = None if self.split_lists is None else SplitFinder(self.split_lists)
         return read_units(
             self.files,
             self.source.name,
             os.path.abspath(self.images_root),
             self.source.voc_origin,
-            SourceEdits((self.source.classes, classes), self.source.weight),
+            SourceEdits((self.source.classes, classes), self.source.weight, splits),
             "" if self.is_alone else f"{self.source.name}/",
             with_masks,
         )
@@ -97,7 +101,16 @@ class SourceInputs:
             "image_bytes": self.listing.bytes,
             "images_digest": self.listing.digest,
             **self.source.options(),
+            **({"split_lists": _digests(self.split_lists)} if self.split_lists else {}),
         }
+
+
+def _digests(paths: Sequence[str]) -> dict[str, str]:
+    digests = {}
+    for path in paths:
+        with open(path, "rb") as file:
+            digests[os.path.basename(path)] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def sources_of(values: flags.FlagValues) -> list[Source]:
@@ -123,8 +136,15 @@ def sources_of(values: flags.FlagValues) -> list[Source]:
     return [Source(name, tuple(values.annotations), values.images, values.format, values.voc_origin)]
 
 
-def find_inputs(sources: Sequence[Source], sources_file: str | None) -> list[SourceInputs]:
+def find_inputs(
+    sources: Sequence[Source], sources_file: str | None = None, takes_splits: bool = False
+) -> list[SourceInputs]:
     """Looks at the files of all sources.
+
+    Args:
+      sources: to look at.
+      sources_file: that lists them, if one does.
+      takes_splits: splits that the sources give are to be taken.
 
     Raises:
       UsageError: annotations or images are not there; if a file lists the sources, it says of which.
@@ -132,7 +152,7 @@ def find_inputs(sources: Sequence[Source], sources_file: str | None) -> list[Sou
     inputs = []
     for source in sources:
         try:
-            inputs.append(_find_source_inputs(source, is_alone=len(sources) == 1))
+            inputs.append(_find_source_inputs(source, len(sources) == 1, takes_splits))
         except UsageError as error:
             if not sources_file:
                 raise
@@ -141,9 +161,10 @@ def find_inputs(sources: Sequence[Source], sources_file: str | None) -> list[Sou
     return inputs
 
 
-def _find_source_inputs(source: Source, is_alone: bool) -> SourceInputs:
+def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool) -> SourceInputs:
     from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations
     from transforms.images.image_listing import list_images
+    from transforms.sources.source_splits import find_split_lists
 
     if source.format not in FORMAT_NAMES:
         raise UsageError(f"format {source.format!r} is not known; the formats are {', '.join(FORMAT_NAMES)}")
@@ -160,7 +181,8 @@ def _find_source_inputs(source: Source, is_alone: bool) -> SourceInputs:
         raise UsageError(f"--images={root} cannot be read: {error.strerror}") from None
     if not listing.images:
         raise UsageError(f"--images={root} holds no image; give the folder that the annotations' file names start from")
-    return SourceInputs(source, files, root, listing, is_alone)
+    lists = find_split_lists(source.annotations) if takes_splits else None
+    return SourceInputs(source, files, root, listing, is_alone, lists)
 
 
 def _default_images_root(annotations: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from transforms.sources.class_changes import ClassChanges
     from transforms.sources.class_map import ClassMap
     from transforms.splits.build_plan import PlanSettings
+    from transforms.splits.split_rule import SplitRule
 
 
 def make_plan_settings(values: flags.FlagValues, inputs: Sequence[SourceInputs], class_map: ClassMap) -> PlanSettings:
@@ -29,21 +30,62 @@ def make_plan_settings(values: flags.FlagValues, inputs: Sequence[SourceInputs],
     """
     from transforms.splits.build_plan import PlanSettings
     from transforms.splits.shard_plan import ShardSizing
-    from transforms.splits.split_fractions import SplitFractions
 
-    try:
-        fractions = SplitFractions.parse(values.splits)
-    except ValueError as error:
-        raise UsageError(f"--splits: {error}") from None
+    rule = _split_rule(values, inputs, class_map)
     if values.num_shards and values.examples_per_shard:
         raise UsageError("--num_shards and --examples_per_shard say the same in two ways; give one of them")
     sizing = ShardSizing(
-        _shard_counts(values.num_shards, fractions.names),
+        _shard_counts(values.num_shards, rule.names, rule.takes_source),
         values.examples_per_shard,
         values.shard_size_mb << 20,
     )
     mean_bytes = sum(item.listing.bytes for item in inputs) / sum(item.listing.images for item in inputs)
-    return PlanSettings(fractions, sizing, mean_bytes, values.class_ids, class_map.labels)
+    return PlanSettings(
+        rule,
+        sizing,
+        mean_bytes,
+        values.class_ids,
+        class_map.labels,
+        {item.source.name: item.source.max_images for item in inputs if item.source.max_images is not None},
+        values.duplicate_distance,
+    )
+
+
+def takes_source_splits(values: flags.FlagValues) -> bool:
+    """Whether splits that the sources give are taken: ``--splits=source``, or ``source`` and shares for the rest."""
+    return bool(values.splits.split(",")[0].strip() == "source")
+
+
+def _split_rule(values: flags.FlagValues, inputs: Sequence[SourceInputs], class_map: ClassMap) -> SplitRule:
+    from transforms.splits.split_fractions import SplitFractions
+    from transforms.splits.split_rule import SplitKey, SplitRule
+
+    takes_source = takes_source_splits(values)
+    shares = values.splits.partition(",")[2] if takes_source else values.splits
+    fractions = None
+    try:
+        if shares or not takes_source:
+            fractions = SplitFractions.parse(shares)
+    except ValueError as error:
+        raise UsageError(f"--splits: {error}") from None
+    try:
+        key = SplitKey.parse(values.split_key)
+    except ValueError as error:
+        raise UsageError(f"--split_key: {error}") from None
+    if fractions is None and (values.balance_splits or key.kind != "image"):
+        raise UsageError(
+            "--splits=source splits nothing by hash, so --split_key and --balance_splits have no part in it; give "
+            "shares for images that the source puts in no split: --splits=source,train=0.8,val=0.2"
+        )
+    return SplitRule(
+        fractions,
+        key,
+        takes_source,
+        {item.source.name: item.source.split for item in inputs if item.source.split},
+        len(inputs) > 1,
+        values.balance_splits,
+        None if class_map.labels is None else frozenset(class_map.labels),
+    )
 
 
 def read_class_map(path: str | None) -> ClassMap:
@@ -67,16 +109,16 @@ def read_class_map(path: str | None) -> ClassMap:
         raise UsageError(f"--class_map={path}: {error}") from None
 
 
-def _shard_counts(text: str | None, splits: Sequence[str]) -> dict[str, int]:
-    """Parses "8" or "train=8,val=2"."""
-    if not text:
-        return {}
+def _shard_counts(text: str | None, splits: Sequence[str], may_be_others: bool) -> dict[str, int]:
+    """Parses "8" or "train=8,val=2"; with ``may_be_others`` the splits are not all known yet."""
     counts = {}
-    for item in text.split(","):
+    for item in text.split(",") if text else ():
         split, separator, number = item.strip().rpartition("=")
-        if not number.isdecimal() or int(number) < 1 or (separator and split not in splits):
+        is_known = split in splits or (may_be_others and split)
+        if not number.isdecimal() or int(number) < 1 or (separator and not is_known):
             raise UsageError(f"--num_shards={text}: {item!r} is not SPLIT=NUMBER with a split of {', '.join(splits)}")
-        counts.update(dict.fromkeys([split] if separator else splits, int(number)))
+        all_splits = [*splits, ""] if may_be_others else splits
+        counts.update(dict.fromkeys([split] if separator else all_splits, int(number)))
     return counts
 
 
@@ -89,6 +131,9 @@ def make_identity(
     settings = {
         "format": values.format,
         "splits": values.splits,
+        "split_key": values.split_key,
+        "balance_splits": values.balance_splits,
+        **({"duplicate_distance": values.duplicate_distance} if values.split_key == "content" else {}),
         "sizing": asdict(plan_settings.sizing),
         "class_map": plan_settings.class_map,
         **({"class_changes": classes.to_plain()} if classes else {}),
@@ -106,7 +151,9 @@ def make_identity(
 
 
 def _ground_truth_splits(values: flags.FlagValues, plan_settings: PlanSettings) -> frozenset[str]:
-    return frozenset(values.coco_splits) & frozenset(plan_settings.fractions.names)
+    if plan_settings.rule.takes_source:  # which splits there are, shows when the annotations are read
+        return frozenset(values.coco_splits)
+    return frozenset(values.coco_splits) & frozenset(plan_settings.rule.names)
 
 
 def make_write_settings(

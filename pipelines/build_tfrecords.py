@@ -59,9 +59,15 @@ def build(
     from transforms.annotations.read_annotations import ReadAnnotations
     from transforms.shards.write_shards import CommitDataset, WriteShards
     from transforms.splits.assign_shards import AssignShards, PlanShards
+    from transforms.splits.hash_pictures import HashPictures
 
     packs = root | "Read annotations" >> ReadAnnotations(units, rejections)  # packs of AnnotatedImage, no pixels
-    plan = beam.pvalue.AsSingleton(packs | "Plan" >> PlanShards(plan_settings))
+    pictures = None
+    if plan_settings.rule.key.kind == "content":
+        near, roots = plan_settings.duplicate_distance >= 0, write_settings.image_roots
+        hashes = packs | "Hash" >> HashPictures(roots, write_settings.image_policy.max_pixels, near)
+        pictures = beam.pvalue.AsList(hashes)
+    plan = beam.pvalue.AsSingleton(packs | "Plan" >> PlanShards(plan_settings, pictures))
     return (
         packs
         | "Assign" >> AssignShards(plan)  # (shard, [pack])
@@ -104,14 +110,20 @@ def _run(argv: Sequence[str]) -> int:
     _check_names(values)
     from pipelines import build_summary
     from pipelines.build_inputs import find_inputs, sources_of
-    from pipelines.build_settings import make_identity, make_plan_settings, make_write_settings, read_class_map
+    from pipelines.build_settings import (
+        make_identity,
+        make_plan_settings,
+        make_write_settings,
+        read_class_map,
+        takes_source_splits,
+    )
     from pipelines.progress import showing
     from pipelines.runner import run_pipeline
     from transforms.shards.dataset_folder import claimed_target
     from transforms.shards.manifest import read_manifest
 
     class_map = read_class_map(values.class_map)
-    inputs = find_inputs(sources_of(values), values.sources)
+    inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values))
     plan_settings = make_plan_settings(values, inputs, class_map)
     identity = make_identity(values, inputs, plan_settings, class_map.changes)
     newest = max(item.newest for item in inputs)

@@ -24,6 +24,7 @@ from transforms.splits.assign_shards import assign_pack, index_pack
 from transforms.splits.build_plan import BuildPlan, PlanSettings, make_plan
 from transforms.splits.shard_plan import REJECTED, ShardKey, ShardSizing
 from transforms.splits.split_fractions import SplitFractions
+from transforms.splits.split_rule import SplitRule
 
 FRACTIONS = SplitFractions.parse("train=0.8,val=0.2")
 
@@ -56,8 +57,8 @@ def build_locally(
 ) -> LocalBuild:
     """Reads, plans, assigns and writes; raises LedgerNotClosed if anything is lost on the way."""
     packs = list(pack_readings(read_files(files, images_root)))
-    settings = PlanSettings(FRACTIONS, ShardSizing(), 1000.0)
-    plan = make_plan([index_pack(pack, FRACTIONS) for pack in packs], settings)
+    settings = PlanSettings(SplitRule(FRACTIONS), ShardSizing(), 1000.0)
+    plan = make_plan([index_pack(pack, settings) for pack in packs], settings)
     shards: defaultdict[ShardKey, list[Any]] = defaultdict(list)
     for pack in packs:
         for key, part in assign_pack(pack, plan):

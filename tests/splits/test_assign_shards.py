@@ -8,12 +8,13 @@ from transforms.splits.assign_shards import assign_pack, index_pack
 from transforms.splits.build_plan import BuildPlan, NothingToBuild, PlanSettings, make_plan
 from transforms.splits.shard_plan import REJECTED, ShardSizing
 from transforms.splits.split_fractions import SplitFractions
+from transforms.splits.split_rule import SplitRule
 
-SETTINGS = PlanSettings(SplitFractions.parse("train=0.5,val=0.5"), ShardSizing({"train": 3, "val": 3}), 1.0)
+SETTINGS = PlanSettings(SplitRule(SplitFractions.parse("train=0.5,val=0.5")), ShardSizing({"train": 3, "val": 3}), 1.0)
 
 
 def planned(pack: bytes) -> BuildPlan:
-    return make_plan([index_pack(pack, SETTINGS.fractions)], SETTINGS)
+    return make_plan([index_pack(pack, SETTINGS)], SETTINGS)
 
 
 def test_each_image_goes_to_its_shard_once() -> None:
@@ -24,7 +25,7 @@ def test_each_image_goes_to_its_shard_once() -> None:
     for key, part in assign_pack(pack, plan):
         for entry in decode_pack(part):
             assert isinstance(entry, PackedImage)
-            assert plan.shards.shard_of(entry.key) == key
+            assert plan.shards.shard_of(plan.shards.split_of(entry), entry.key) == key
             assigned[entry.key] = key
     assert set(assigned) == set(names)
     assert len(set(assigned.values())) == 6

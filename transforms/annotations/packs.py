@@ -43,6 +43,7 @@ class PackedImage(NamedTuple):
       key: see ``pack_entry``.
       image_id, boxes_read: of the image.
       class_names: of its objects and of the image itself, each once.
+      source, split, split_fields: ``source``, ``split`` and ``fields`` of the image: what it may be split by.
       fields: the image's fields, pickled as plain tuples: that is several times faster than pickling objects.
       has_masks: some object has one.
     """
@@ -51,6 +52,9 @@ class PackedImage(NamedTuple):
     image_id: str
     boxes_read: int
     class_names: tuple[str, ...]
+    source: str
+    split: str
+    split_fields: tuple[tuple[str, str], ...]
     fields: bytes
     has_masks: bool
 
@@ -88,7 +92,8 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
     key = namespace + image_key(reading.file_name)
     fields = pickle.dumps(values, protocol=5)
     has_masks = any(item.mask is not None for item in reading.objects)
-    return PackedImage(key, reading.image_id, reading.boxes_read, names, fields, has_masks)
+    split_by = (reading.source, reading.split, reading.fields)
+    return PackedImage(key, reading.image_id, reading.boxes_read, names, *split_by, fields, has_masks)
 
 
 def _class_names(image: AnnotatedImage) -> Iterator[str]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from transforms.records import BoxProblem
 
-ImageStatus = Literal["written", "repaired", "rejected", "unlisted"]
+ImageStatus = Literal["written", "repaired", "rejected", "left_out", "unlisted"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     NOT_ANNOTATED = "not_annotated"
     DUP_IMAGE_ID = "dup_image_id"
     DUP_IMAGE_NAME = "dup_image_name"
+    SPLIT_MISSING = "split_missing"
     IMAGE_MISSING = "image_missing"
     PATH_OUTSIDE_ROOT = "path_outside_root"
     NOT_A_FILE = "not_a_file"

@@ -35,7 +35,8 @@ from transforms.shards.tfds_metadata import (
     features_json,
     labels_text,
 )
-from transforms.splits.shard_plan import ShardPlan, order_hash
+from transforms.splits.reading_index import order_hash
+from transforms.splits.shard_plan import ShardPlan
 
 _UNLISTED_FILE = f"{LEDGER_FOLDER}/images-unlisted.parquet"
 
@@ -79,7 +80,7 @@ def commit_dataset(
     counts = Counts.total(result.counts for result in results)
     check_closing(read, counts)
     shards = [result for result in results if result.file]
-    written = {split: [result for result in shards if result.key.split == split] for split in plan.fractions.names}
+    written = {split: [result for result in shards if result.key.split == split] for split in plan.splits}
     for split, parts in written.items():
         if [result.key.number for result in parts] != list(range(len(plan.starts[split]))):
             raise AssertionError(f"the shards of {split} are not those of the plan: {[r.file for r in parts]}")
@@ -107,7 +108,7 @@ def commit_dataset(
         )
     described = {name: _size_and_digest(os.path.join(folder, name)) for name in [*files, *ledger_files]}
     source_counts = _source_counts(results, image_roots)
-    manifest = make_manifest(identity, shards, plan.fractions.names, counts, source_counts, class_ids, described)
+    manifest = make_manifest(identity, shards, plan.splits, counts, source_counts, class_ids, described)
     _commit_manifest(folder, manifest)
     remove_leftovers(folder)
     return manifest
@@ -138,7 +139,7 @@ def _write_description(
             [r.records for r in shards if r.key.split == split],
             sum(r.bytes for r in shards if r.key.split == split),
         )
-        for split in plan.fractions.names
+        for split in plan.splits
     ]
     optional_keys = set().union(*(result.optional_keys for result in shards))
     formats = {picture_format for result in shards for picture_format in result.formats}

@@ -9,10 +9,12 @@ import pyarrow.parquet as pq
 
 from transforms.ledger.counts import Counts
 from transforms.ledger.ledger_rows import BoxRow, ImageRow, box_rows_parquet, image_rows_parquet
+from transforms.ledger.reasons import Reason
 from transforms.records import BoxProblem, Rejection
 from transforms.shards.atomic_file import write_atomically
 from transforms.shards.shard_result import ShardResult, ledger_file_name
-from transforms.splits.shard_plan import REJECTED, ShardKey, rejection_hash
+from transforms.splits.reading_index import rejection_hash
+from transforms.splits.shard_plan import REJECTED, ShardKey
 
 _RESULT_KEY = "boxmill.shard"
 
@@ -61,7 +63,7 @@ class ShardLedger:
             rejection.annotation_file,
             rejection.file_name,
             rejection.image_id,
-            "rejected",
+            "left_out" if rejection.reason == Reason.LEFT_OUT else "rejected",
             (str(rejection.reason),),
             rejection.detail,
             boxes_read=len(rejection.problems),
@@ -70,7 +72,7 @@ class ShardLedger:
             self.add_image(row, rejection_hash(rejection), rejection.problems)
         elif rejection.problems:  # boxes of no image: their own rows say all
             self._add_boxes(row, rejection.problems)
-        else:  # a whole annotation file
+        else:  # a whole annotation file, or an image that is left out
             self._image_rows.append(row)
             for counts in self._counts_of(row.source):
                 counts.reasons.update(row.reasons)

@@ -30,7 +30,8 @@ from transforms.shards.prefetch import Pace, prefetch
 from transforms.shards.record_framing import frame_record
 from transforms.shards.shard_ledger import ShardLedger, read_result
 from transforms.shards.shard_result import ShardResult, shard_file_name
-from transforms.splits.shard_plan import ShardKey, ShardPlan, order_hash
+from transforms.splits.reading_index import order_hash
+from transforms.splits.shard_plan import ShardKey, ShardPlan
 
 MAX_PICTURE_BYTES = 256 << 20
 

@@ -63,7 +63,7 @@ class WriteSettings:
             class_ids=plan.class_ids,
             annotation_roots=self.annotation_roots,
             with_masks=self.with_masks and plan.shards.has_masks,
-            ground_truth_splits=self.ground_truth_splits,
+            ground_truth_splits=self.ground_truth_splits & frozenset(plan.shards.splits),
         )
 
 
@@ -124,7 +124,7 @@ def _commit(results: list[ShardResult], plan: BuildPlan, settings: WriteSettings
         settings.identity,
         settings.folder,
         settings.image_roots,
-        settings.ground_truth_splits,
+        settings.ground_truth_splits & frozenset(plan.shards.splits),
         settings.max_reject_ratio,
     )
     _commits.inc()

@@ -10,63 +10,89 @@ import apache_beam as beam
 
 from transforms.annotations.packs import Entry, PackedImage, decode_pack, encode_pack
 from transforms.ledger.reasons import Reason
-from transforms.records import AnnotatedImage, BoxProblem, Rejection
+from transforms.records import BoxProblem, Rejection
 from transforms.splits.build_plan import BuildPlan, PlanSettings, make_plan
-from transforms.splits.shard_plan import REJECTED, ReadingIndex, ShardKey, index_entries, order_hash
-from transforms.splits.split_fractions import SplitFractions
+from transforms.splits.reading_index import ReadingIndex, index_entries, order_hash
+from transforms.splits.shard_plan import REJECTED, ShardKey
 
 
 def assign_pack(pack: bytes, plan: BuildPlan) -> Iterator[tuple[ShardKey, bytes]]:
-    """Divides a pack among the shards; a name that several annotations have is refused for all of them."""
+    """Divides a pack among the shards.
+
+    A name that several annotations have is refused for all of them, and so is an image that no split is given.
+    """
     shards: defaultdict[ShardKey, list[Entry]] = defaultdict(list)
     for entry in decode_pack(pack):
         if isinstance(entry, PackedImage):
             if order_hash(entry.key) in plan.shards.repeated_keys:
-                shards[REJECTED].append(_repeated(entry.unpack(), entry.key))
+                detail = f"more than one annotation is for the image {entry.key}"
+                shards[REJECTED].append(_refused(entry, Reason.DUP_IMAGE_NAME, detail))
+            elif plan.shards.is_left_out(entry):
+                shards[REJECTED].append(_left_out(entry))
+            elif split := plan.shards.split_of(entry):
+                shards[plan.shards.shard_of(split, entry.key)].append(entry)
             else:
-                shards[plan.shards.shard_of(entry.key)].append(entry)
+                shards[REJECTED].append(_refused(entry, Reason.SPLIT_MISSING, "its source puts it in no split"))
         elif isinstance(entry, Rejection):
             shards[REJECTED].append(entry)
     for shard, entries in shards.items():
         yield shard, encode_pack(entries)
 
 
-def _repeated(image: AnnotatedImage, key: str) -> Rejection:
-    detail = f"more than one annotation is for the image {key}"
+def _refused(entry: PackedImage, reason: Reason, detail: str) -> Rejection:
+    image = entry.unpack()
     lost = [problem for problem in image.problems if problem.status == "dropped"]
     lost += [
-        BoxProblem(item.position, item.box_id, item.class_name, "dropped", Reason.DUP_IMAGE_NAME, detail)
-        for item in image.objects
+        BoxProblem(item.position, item.box_id, item.class_name, "dropped", reason, detail) for item in image.objects
     ]
     return Rejection(
-        Reason.DUP_IMAGE_NAME,
+        reason,
         detail,
         file_name=image.file_name,
         image_id=image.image_id,
         problems=tuple(lost),
         source=image.source,
         annotation_file=image.annotation_file,
-        key=key,
+        key=entry.key,
     )
 
 
-def index_pack(pack: bytes, fractions: SplitFractions) -> ReadingIndex:
+def _left_out(entry: PackedImage) -> Rejection:
+    image = entry.unpack()
+    return Rejection(
+        Reason.LEFT_OUT,
+        "its source has more images than are wanted of it",
+        file_name=image.file_name,
+        image_id=image.image_id,
+        is_image=False,  # not counted among the images read
+        source=image.source,
+        annotation_file=image.annotation_file,
+    )
+
+
+def index_pack(pack: bytes, settings: PlanSettings) -> ReadingIndex:
     """Indexes one pack for the plan."""
-    return index_entries(decode_pack(pack), fractions)
+    return index_entries(decode_pack(pack), settings.rule, tuple(settings.caps))
 
 
 @dataclass
 class PlanShards(beam.PTransform):
-    """Packs to the one BuildPlan. Only the index, 24 bytes an image, comes together in one place."""
+    """Packs to the one BuildPlan. Only the index, 24 bytes an image, comes together in one place.
+
+    Attributes:
+      settings: of the plan.
+      pictures: hashes of the pictures, if they are split by content.
+    """
 
     settings: PlanSettings
+    pictures: beam.pvalue.AsList | None = None
 
     def expand(self, packs: beam.PCollection[bytes]) -> beam.PCollection[BuildPlan]:
         return (
             packs
-            | "Index images" >> beam.Map(index_pack, self.settings.fractions)
+            | "Index images" >> beam.Map(index_pack, self.settings)
             | "Gather indexes" >> beam.combiners.ToList()
-            | "Plan shards" >> beam.Map(make_plan, self.settings)
+            | "Plan shards" >> beam.Map(make_plan, self.settings, self.pictures)
         )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from transforms.examples.class_ids import ClassIds, ClassNumbering, number_classes
-from transforms.splits.shard_plan import ReadingIndex, ShardPlan, ShardSizing, plan_shards
-from transforms.splits.split_fractions import SplitFractions
+from transforms.splits.content_groups import PictureHashes
+from transforms.splits.reading_index import ReadingIndex
+from transforms.splits.shard_plan import ShardPlan, ShardSizing, plan_shards
+from transforms.splits.split_rule import SplitRule
 
 
 class NothingToBuild(ValueError):
@@ -19,17 +21,21 @@ class PlanSettings:
     """What the plan depends on besides the images.
 
     Attributes:
-      fractions: the splits.
+      rule: for the splits.
       sizing: of shards.
       mean_bytes: of an image file.
       numbering, class_map: how classes get their ids.
+      caps: for a source's name, so many of its images are taken at most.
+      duplicate_distance: see ``group_pictures``.
     """
 
-    fractions: SplitFractions
+    rule: SplitRule
     sizing: ShardSizing
     mean_bytes: float
     numbering: ClassNumbering = "auto"
     class_map: dict[str, int] | None = None
+    caps: Mapping[str, int] = field(default_factory=dict)
+    duplicate_distance: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +46,30 @@ class BuildPlan:
     class_ids: ClassIds
 
 
-def make_plan(indexes: Sequence[ReadingIndex], settings: PlanSettings) -> BuildPlan:
-    """Plans the build from the indexes of all packs.
+def make_plan(
+    indexes: Sequence[ReadingIndex], settings: PlanSettings, pictures: Sequence[PictureHashes] | None = None
+) -> BuildPlan:
+    """Plans the build from the indexes of all packs, and the hashes of their pictures if these are split by content.
 
     Raises:
       NothingToBuild: no image was read.
       ClassIdsRefused: the classes cannot be numbered.
     """
-    plan = plan_shards(indexes, settings.fractions, settings.sizing, settings.mean_bytes)
+    plan = plan_shards(
+        indexes,
+        settings.rule,
+        settings.sizing,
+        settings.mean_bytes,
+        settings.caps,
+        None if pictures is None else PictureHashes.joined(pictures),
+        settings.duplicate_distance,
+    )
+    if 0 < plan.counts.images_read <= plan.notes.get("ungrouped", 0):
+        key = settings.rule.key
+        raise NothingToBuild(
+            f"--split_key={key.kind}:{key.argument} finds nothing in any image, so it would group none; look at the "
+            "names of the images and at the fields that the annotations give them"
+        )
     if not plan.starts or not any(plan.planned.values()):
         refused = "; ".join(sorted(plan.refusals)[:3])
         raise NothingToBuild(

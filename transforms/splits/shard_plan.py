@@ -10,19 +10,27 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from transforms.annotations.fields import as_int64
-from transforms.annotations.packs import Entry, PackedImage
-from transforms.images.image_names import image_key
+from transforms.annotations.packs import PackedImage
 from transforms.ledger.counts import Counts
-from transforms.records import DeclaredClasses, Rejection
-from transforms.splits.split_fractions import SplitFractions, key_hash
-
-NO_ID = -1
+from transforms.records import DeclaredClasses
+from transforms.splits.content_groups import PictureHashes
+from transforms.splits.place_images import PlacedImages, place_images
+from transforms.splits.reading_index import (
+    NO_ID,
+    NO_SPLIT,
+    ReadingIndex,
+    decimal_id,
+    hashed_id,
+    order_hash,
+    sample_hash,
+)
+from transforms.splits.split_rule import SplitRule, in_order
 
 
 class ShardKey(NamedTuple):
@@ -40,7 +48,7 @@ class ShardSizing:
     """How many shards a split gets: the first of these that is set.
 
     Attributes:
-      counts: shards for each split.
+      counts: shards for each split; for the split "", of all others.
       examples_per_shard: images a shard at most.
       shard_bytes: bytes of pictures a shard, about.
     """
@@ -51,8 +59,8 @@ class ShardSizing:
 
     def shards(self, split: str, images: int, mean_bytes: float) -> int:
         """Number of shards for a split of ``images`` images; no shard is planned empty."""
-        if split in self.counts:
-            wanted = self.counts[split]
+        if count := self.counts.get(split) or self.counts.get(""):
+            wanted = count
         elif self.examples_per_shard:
             wanted = math.ceil(images / self.examples_per_shard)
         else:
@@ -61,91 +69,27 @@ class ShardSizing:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingIndex:
-    """What planning needs of many images: hashes and ids as packed arrays, classes, and how many were met.
-
-    Attributes:
-      split_numbers: uint8, the position of each image's split.
-      key_hashes: uint64.
-      image_ids: int64, the source's id where it is a decimal number that fits, else NO_ID.
-      class_names: names used by objects.
-      declared: classes declared by annotation files, with the files' own ids.
-      counts: images and boxes read, those of rejections among them.
-      refusals: a few details of rejections, to explain an empty plan.
-      has_masks: some object has a mask.
-    """
-
-    split_numbers: npt.NDArray[np.uint8]
-    key_hashes: npt.NDArray[np.uint64]
-    image_ids: npt.NDArray[np.int64]
-    class_names: frozenset[str]
-    declared: tuple[DeclaredClasses, ...]
-    counts: Counts
-    refusals: frozenset[str]
-    has_masks: bool = False
-
-
-def order_hash(key: str) -> int:
-    """The hash that orders images within a split."""
-    return key_hash(key, "order")
-
-
-def decimal_id(image_id: str) -> int:
-    """The id as an int64 if it is plain digits, else NO_ID."""
-    number = as_int64(image_id)
-    return number if number is not None and number >= 0 else NO_ID
-
-
-def hashed_id(key: str) -> int:
-    """A stable positive 63-bit id for an image whose source has none that serves."""
-    return key_hash(key, "source_id") >> 1
-
-
-def index_entries(entries: Sequence[Entry], fractions: SplitFractions) -> ReadingIndex:
-    """Indexes the entries of a pack; of rejections only their numbers have a part in the plan."""
-    images = [entry for entry in entries if isinstance(entry, PackedImage)]
-    rejections = [entry for entry in entries if isinstance(entry, Rejection)]
-    hashes = [order_hash(image.key) for image in images]
-    counts = Counts(
-        images_read=len(images) + sum(rejection.is_image for rejection in rejections),
-        images_checksum=sum(hashes) + sum(rejection_hash(item) for item in rejections if item.is_image),
-        boxes_read=sum(image.boxes_read for image in images) + sum(len(item.problems) for item in rejections),
-    )
-    numbers = {name: number for number, name in enumerate(fractions.names)}
-    return ReadingIndex(
-        np.array([numbers[fractions.split_of(image.key)] for image in images], dtype=np.uint8),
-        np.array(hashes, dtype=np.uint64),
-        np.array([decimal_id(image.image_id) for image in images], dtype=np.int64),
-        frozenset(name for image in images for name in image.class_names),
-        tuple(entry for entry in entries if isinstance(entry, DeclaredClasses)),
-        counts,
-        frozenset(f"{item.annotation_file}: {item.detail}" for item in rejections[:3]),
-        any(image.has_masks for image in images),
-    )
-
-
-def rejection_hash(rejection: Rejection) -> int:
-    """The share of a refused image in the checksum of names."""
-    return order_hash(rejection.key or image_key(rejection.file_name))
-
-
-@dataclass(frozen=True, slots=True)
 class ShardPlan:
     """Where every image goes.
 
     Attributes:
-      fractions: of the splits.
+      rule: for the splits.
+      splits: their names, in order.
       starts: for each split, the first hash of each of its shards; [0] for the first.
       repeated_keys: hashes of names that more than one annotation has.
       repeated_ids: hashes of names whose own id another image has too.
       class_names: all classes used.
       declared: all classes declared.
       planned: images per split.
-      counts: of all that was read.
+      counts: of all that was read and not left out.
       refusals, has_masks: see ReadingIndex.
+      placed: the split of each image, where that depends on other images.
+      sample_limits: for a source of which only some images are taken, the largest sample hash of these.
+      notes: numbers that are told of the split key.
     """
 
-    fractions: SplitFractions
+    rule: SplitRule
+    splits: tuple[str, ...]
     starts: Mapping[str, Sequence[int]]
     repeated_keys: frozenset[int]
     repeated_ids: frozenset[int]
@@ -154,11 +98,25 @@ class ShardPlan:
     planned: Mapping[str, int]
     counts: Counts
     refusals: frozenset[str]
-    has_masks: bool = False
+    has_masks: bool
+    placed: PlacedImages | None
+    sample_limits: Mapping[str, int]
+    notes: Mapping[str, int]
 
-    def shard_of(self, key: str) -> ShardKey:
-        """The shard of an image."""
-        split = self.fractions.split_of(key)
+    def is_left_out(self, image: PackedImage) -> bool:
+        """Whether a cap on the images of its source leaves an image out."""
+        limit = self.sample_limits.get(image.source)
+        return limit is not None and sample_hash(image.key) > limit
+
+    def split_of(self, image: PackedImage) -> str:
+        """The split of a planned image; "" if it has none."""
+        if self.placed is None:
+            return self.rule.split_of(image)
+        number = self.placed.number_of(order_hash(image.key))
+        return "" if number == NO_SPLIT else self.splits[number]
+
+    def shard_of(self, split: str, key: str) -> ShardKey:
+        """The shard of an image in its split."""
         return ShardKey(split, bisect_right(self.starts[split], order_hash(key)) - 1)
 
     def source_id(self, key: str, image_id: str) -> int:
@@ -173,40 +131,89 @@ class ShardPlan:
 
 
 def plan_shards(
-    indexes: Sequence[ReadingIndex], fractions: SplitFractions, sizing: ShardSizing, mean_bytes: float
+    indexes: Sequence[ReadingIndex],
+    rule: SplitRule,
+    sizing: ShardSizing,
+    mean_bytes: float,
+    caps: Mapping[str, int] = MappingProxyType({}),
+    pictures: PictureHashes | None = None,
+    distance: int = -1,
 ) -> ShardPlan:
     """Plans the shards of all images.
 
     Args:
       indexes: of all packs, in any order.
-      fractions: the splits.
+      rule: for the splits.
       sizing: how large shards are to be.
       mean_bytes: size of an image file on average.
+      caps: for a source's name, so many of its images are taken at most.
+      pictures, distance: see ``place_images``.
     """
-    split_numbers = np.concatenate([index.split_numbers for index in indexes] or [np.empty(0, np.uint8)])
+    splits = tuple(dict.fromkeys((*rule.names, *in_order(name for index in indexes for name in index.split_names))))
+    numbers = np.concatenate([np.empty(0, np.uint8), *(_in_one_order(index, splits) for index in indexes)])
     hashes = np.concatenate([index.key_hashes for index in indexes] or [np.empty(0, np.uint64)])
     ids = np.concatenate([index.image_ids for index in indexes] or [np.empty(0, np.int64)])
-    unique, counts = np.unique(hashes, return_counts=True)
-    repeated_keys = unique[counts > 1]
-    is_single = ~np.isin(hashes, repeated_keys)
-    split_numbers, hashes, ids = split_numbers[is_single], hashes[is_single], ids[is_single]
+    counts = Counts.total(index.counts for index in indexes)
+    limits, left_out = _sample(indexes, caps, counts)
+    unique, times = np.unique(hashes, return_counts=True)
+    repeated_keys = np.setdiff1d(unique[times > 1], left_out)
+    is_planned = ~(np.isin(hashes, repeated_keys) | np.isin(hashes, left_out))
+    placed = None
+    if rule.is_global:
+        placed = place_images(hashes, numbers, is_planned, indexes, rule, pictures, distance)
+        numbers[is_planned] = placed.numbers[np.searchsorted(placed.key_hashes, hashes[is_planned])]
+    numbers, hashes, ids = numbers[is_planned], hashes[is_planned], ids[is_planned]
     starts, planned = {}, {}
-    for number, name in enumerate(fractions.names):
-        members = np.sort(hashes[split_numbers == number])
+    for number, name in enumerate(splits):
+        members = np.sort(hashes[numbers == number])
         planned[name] = len(members)
         starts[name] = _starts(members, sizing.shards(name, len(members), mean_bytes)) if len(members) else []
+    ungrouped = {"ungrouped": sum(index.ungrouped for index in indexes)} if rule.key.has_argument else {}
     return ShardPlan(
-        fractions,
+        rule,
+        splits,
         starts,
         frozenset(repeated_keys.tolist()),
         frozenset(_hashes_of_repeated_ids(hashes, ids)),
         frozenset().union(*(index.class_names for index in indexes)),
         tuple(sorted({declared for index in indexes for declared in index.declared}, key=astuple)),
         planned,
-        Counts.total(index.counts for index in indexes),
+        counts,
         frozenset().union(*(index.refusals for index in indexes)),
         any(index.has_masks for index in indexes),
+        placed,
+        limits,
+        placed.notes if placed else ungrouped,
     )
+
+
+def _in_one_order(index: ReadingIndex, splits: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """The numbers of an index's splits as positions in all splits."""
+    if index.split_names == splits[: len(index.split_names)]:
+        return index.split_numbers
+    positions = np.full(NO_SPLIT + 1, NO_SPLIT, np.uint8)
+    positions[: len(index.split_names)] = [splits.index(name) for name in index.split_names]
+    return positions[index.split_numbers]
+
+
+def _sample(
+    indexes: Sequence[ReadingIndex], caps: Mapping[str, int], counts: Counts
+) -> tuple[dict[str, int], npt.NDArray[np.uint64]]:
+    """The sample limits, and the key hashes of the images left out, which are taken off the counts."""
+    limits, left_out = {}, [np.empty(0, np.uint64)]
+    for source, cap in caps.items():
+        parts = [index.sampled[source] for index in indexes]
+        samples = np.concatenate([part.sample_hashes for part in parts])
+        if len(samples) <= cap:
+            continue
+        limits[source] = int(np.partition(samples, cap - 1)[cap - 1])
+        is_out = samples > limits[source]
+        hashes = np.concatenate([part.key_hashes for part in parts])[is_out]
+        counts.images_read -= len(hashes)
+        counts.images_checksum -= sum(hashes.tolist())
+        counts.boxes_read -= int(np.concatenate([part.boxes for part in parts])[is_out].sum())
+        left_out.append(hashes)
+    return limits, np.concatenate(left_out)
 
 
 def _starts(sorted_hashes: npt.NDArray[np.uint64], shards: int) -> list[int]:

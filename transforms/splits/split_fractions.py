@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
+import numpy as np
+import numpy.typing as npt
+
 _NAME = re.compile(r"^[A-Za-z]\w*$", re.ASCII)
 _HASH_RANGE = 2**64
 
@@ -45,6 +48,15 @@ class SplitFractions:
         if not math.isclose(sum(shares), 1, abs_tol=1e-6):
             raise ValueError(f"the shares of {text!r} sum to {sum(shares):g}, they must sum to 1")
         return cls(tuple(names), tuple(shares))
+
+    def numbers_of(self, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
+        """The positions of the splits of many keys, given hashes of them."""
+        return np.searchsorted(self.cuts, hashes / np.float64(_HASH_RANGE), side="right").astype(np.uint8)
+
+    @property
+    def cuts(self) -> list[float]:
+        """Where each split but the last ends, as a share of all hashes."""
+        return _cumulated(self.shares)
 
     def split_of(self, key: str) -> str:
         """The split of a key: where its hash falls among the cumulated shares."""

@@ -1,0 +1,103 @@
+"""The splits that a source itself puts its images in: by folders, by names of files, by lists of names.
+
+Formats that say it in the file fill ``AnnotatedImage.split``; what follows is for those that do not.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
+# A split's name in the name of a file or folder, maybe with a year: instances_train2017, val-1, test.
+_WORD = re.compile(rf"(?:^|[^a-z])({'|'.join(sorted(_NAMES, key=len, reverse=True))})(?![a-z])", re.ASCII)
+_LIST_FOLDERS = ("ImageSets/Main", "../ImageSets/Main")
+_LISTS = ("train", "val", "test", "trainval")
+
+
+def split_name(text: str) -> str:
+    """The usual name of a split ("Validation" is val); another name as it is; "" if no split can have it."""
+    name = text.strip()
+    return _NAMES.get(name.lower(), name if _NAME.fullmatch(name) else "")
+
+
+def split_in_path(path: str) -> str:
+    """The split that a path with "/" between its parts names, or ""; of several, the one nearest to its end."""
+    for part in reversed(path.split("/")):
+        found = {_NAMES[word] for word in _WORD.findall(posixpath.splitext(part)[0].lower())}
+        if len(found) == 1:
+            return found.pop()
+        if found:
+            return ""
+    return ""
+
+
+def find_split_lists(annotations: Iterable[str]) -> tuple[str, ...]:
+    """The lists of Pascal VOC: ImageSets/Main/train.txt and so on, in or beside folders of annotations.
+
+    ``trainval.txt`` is both train and val, and says nothing where there are these two.
+    """
+    found: dict[str, str] = {}
+    for place in annotations:
+        folder = place if os.path.isdir(place) else os.path.dirname(place)
+        for lists in _LIST_FOLDERS:
+            for name in _LISTS:
+                path = os.path.normpath(os.path.join(folder, lists, f"{name}.txt"))
+                if os.path.isfile(path):
+                    found.setdefault(path, name)
+    has_both = {"train", "val"} <= set(found.values())
+    return tuple(path for path, name in found.items() if name != "trainval" or not has_both)
+
+
+@lru_cache(maxsize=8)
+def read_split_lists(paths: tuple[str, ...]) -> Mapping[str, str]:
+    """Names of images without extension and their splits; "" for one that is in lists of two splits."""
+    splits: dict[str, str] = {}
+    for path in paths:
+        split = os.path.splitext(os.path.basename(path))[0]
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                if words := line.split():
+                    splits[words[0]] = split if splits.get(words[0], split) == split else ""
+    return splits
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFinder:
+    """Finds the splits of images whose annotations do not say it themselves.
+
+    Attributes:
+      lists: see ``find_split_lists``.
+    """
+
+    lists: tuple[str, ...] = ()
+
+    def find(self, split: str, file_name: str, annotation_file: str) -> str:
+        """The split of an image, or "".
+
+        Tried in turn: what the annotation says; the lists, which are complete where there are any; the folders of the
+        image; the name and folders of the annotation file.
+
+        Args:
+          split: what the annotation says.
+          file_name, annotation_file: relative names with "/" between folders.
+        """
+        if split:
+            return split_name(split)
+        if self.lists:
+            return read_split_lists(self.lists).get(posixpath.splitext(posixpath.basename(file_name))[0], "")
+        return split_in_path(posixpath.dirname(file_name)) or split_in_path(annotation_file)

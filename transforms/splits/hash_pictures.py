@@ -1,0 +1,85 @@
+"""Reads each picture once before planning and hashes it; the pictures stay where they are, 24 bytes each go on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.metrics import Metrics
+
+from transforms.annotations.packs import PackedImage, decode_pack
+from transforms.images.image_store import ImageRefused, ImageStore
+from transforms.images.perceptual_hash import perceptual_hash
+from transforms.splits.content_groups import NO_PERCEPTUAL_HASH, PictureHashes
+from transforms.splits.reading_index import order_hash
+
+_THREADS = 8
+_pictures_hashed = Metrics.counter("boxmill", "pictures_hashed")
+
+
+def hash_picture(store: ImageStore, file_name: str, max_pixels: int, is_near: bool) -> tuple[int, int] | None:
+    """The digest and the perceptual hash of an image file; None if it cannot be read.
+
+    Args:
+      store: to read from.
+      file_name: as the annotation names it.
+      max_pixels: larger pictures have no perceptual hash.
+      is_near: near duplicates matter; else there is no perceptual hash.
+    """
+    try:
+        data = store.read(file_name).data
+    except ImageRefused:
+        return None
+    digest = int.from_bytes(hashlib.blake2b(data, digest_size=8, person=b"picture").digest(), "big")
+    near = perceptual_hash(data, max_pixels) if is_near else None
+    return digest, NO_PERCEPTUAL_HASH if near is None else near
+
+
+class _HashPicturesDoFn(beam.DoFn):
+    """Keeps the pool of reading threads and what is known of the folders."""
+
+    def __init__(self, image_roots: Mapping[str, str], max_pixels: int, is_near: bool):
+        self._image_roots, self._max_pixels, self._is_near = dict(image_roots), max_pixels, is_near
+
+    def setup(self) -> None:
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hash-picture")
+        self._stores = {source: ImageStore(root) for source, root in self._image_roots.items()}
+
+    def teardown(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    def process(self, pack: bytes) -> Iterator[PictureHashes]:
+        entries = [entry for entry in decode_pack(pack) if isinstance(entry, PackedImage)]
+        found = [
+            (order_hash(entry.key), *hashes)
+            for entry, hashes in zip(entries, self._executor.map(self._hash, entries), strict=True)
+            if hashes is not None
+        ]
+        keys, digests, near = zip(*found, strict=True) if found else ((), (), ())
+        yield PictureHashes(np.array(keys, np.uint64), np.array(digests, np.uint64), np.array(near, np.uint64))
+
+    def _hash(self, entry: PackedImage) -> tuple[int, int] | None:
+        hashes = hash_picture(self._stores[entry.source], entry.unpack().file_name, self._max_pixels, self._is_near)
+        _pictures_hashed.inc()
+        return hashes
+
+
+@dataclass
+class HashPictures(beam.PTransform):
+    """Packs to PictureHashes.
+
+    Attributes:
+      image_roots: for each source, the folder of its pictures.
+      max_pixels, is_near: see ``hash_picture``.
+    """
+
+    image_roots: Mapping[str, str]
+    max_pixels: int
+    is_near: bool
+
+    def expand(self, packs: beam.PCollection[bytes]) -> beam.PCollection[PictureHashes]:
+        return packs | "Hash pictures" >> beam.ParDo(_HashPicturesDoFn(self.image_roots, self.max_pixels, self.is_near))
