@@ -28,8 +28,8 @@ class SourceInputs:
     Attributes:
       source: as the user describes it.
       files: of annotations, in order of their names.
-      images_root: the folder of images.
-      listing: of that folder.
+      images_root: the folder of images, or "" if records hold them all.
+      listing: of that folder; of records, about how many there are.
       is_alone: there is no other source.
       split_lists: of names of images, if the source's own splits are taken.
     """
@@ -53,8 +53,19 @@ class SourceInputs:
 
         return tuple(sorted({companions_place(file.path, file.relative)[0] for file in self.files}))
 
-    def read_units(self, classes: ClassChanges, with_masks: bool) -> list[ReadUnit]:
-        """The annotation files as units of work; ``classes`` are changed in all sources, after the source's own."""
+    @property
+    def images_path(self) -> str:
+        """The absolute path of the folder of images, or ""."""
+        return os.path.abspath(self.images_root) if self.images_root else ""
+
+    def read_units(self, classes: ClassChanges, with_masks: bool, work_folder: str) -> list[ReadUnit]:
+        """The annotation files as units of work.
+
+        Args:
+          classes: changes in all sources, made after the source's own.
+          with_masks: whether masks and maps are wanted.
+          work_folder: for what is needed until the build ends.
+        """
         from transforms.annotations.annotation_files import read_units
         from transforms.sources.source_edits import SourceEdits
         from transforms.sources.source_splits import SplitFinder
@@ -63,11 +74,12 @@ class SourceInputs:
         return read_units(
             self.files,
             self.source.name,
-            os.path.abspath(self.images_root),
+            self.images_path,
             self.source.voc_origin,
             SourceEdits((self.source.classes, classes), self.source.weight, splits),
             "" if self.is_alone else f"{self.source.name}/",
             with_masks,
+            os.path.abspath(work_folder),
         )
 
     def rejections(self) -> list[Rejection]:
@@ -92,17 +104,18 @@ class SourceInputs:
         digest = hashlib.sha256()
         for file in self.files:
             digest.update(f"{file.relative}\0{file.format}\0{file.sha256}\n".encode("utf-8", "surrogateescape"))
-        return {
+        entry = {
             "name": self.source.name,
             "annotation_files": len(self.files),
             "annotation_formats": sorted({file.format for file in self.files if file.format}),
             "annotations_sha256": digest.hexdigest(),
-            "images": self.listing.images,
-            "image_bytes": self.listing.bytes,
-            "images_digest": self.listing.digest,
             **self.source.options(),
             **({"split_lists": _digests(self.split_lists)} if self.split_lists else {}),
         }
+        if self.images_root:
+            listing = self.listing
+            entry |= {"images": listing.images, "image_bytes": listing.bytes, "images_digest": listing.digest}
+        return entry
 
 
 def _digests(paths: Sequence[str]) -> dict[str, str]:
@@ -174,6 +187,8 @@ def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool) -> S
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+    if {file.format for file in files} <= {"tfrecord", ""}:
+        return SourceInputs(source, files, "", _list_records(files), is_alone)
     root = source.images or _default_images_root(source.annotations[0])
     try:
         listing = list_images(root)
@@ -183,6 +198,15 @@ def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool) -> S
         raise UsageError(f"--images={root} holds no image; give the folder that the annotations' file names start from")
     lists = find_split_lists(source.annotations) if takes_splits else None
     return SourceInputs(source, files, root, listing, is_alone, lists)
+
+
+def _list_records(files: Sequence[AnnotationFile]) -> ImageListing:
+    from transforms.annotations.record_files import estimated_records
+    from transforms.images.image_listing import ImageListing
+
+    records = [file for file in files if file.format]
+    images = sum(estimated_records(file.path) for file in records if file.bytes)
+    return ImageListing(max(1, images), sum(file.bytes for file in records), 0.0, "")
 
 
 def _default_images_root(annotations: str) -> str:

@@ -170,7 +170,7 @@ def make_write_settings(
     return WriteSettings(
         folder=os.path.abspath(folder),
         identity=identity,
-        image_roots={item.source.name: os.path.abspath(item.images_root) for item in inputs},
+        image_roots={item.source.name: item.images_path for item in inputs},
         annotation_roots={item.source.name: item.annotation_roots for item in inputs},
         image_policy=ImagePolicy(values.image_check, values.exif, values.max_megapixels * 1_000_000),
         ground_truth_splits=_ground_truth_splits(values, plan_settings),

@@ -5,6 +5,7 @@ annotation files -> Read -> Plan shards -> Assign shards -> Write shards -> Comm
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -119,6 +120,7 @@ def _run(argv: Sequence[str]) -> int:
     )
     from pipelines.progress import showing
     from pipelines.runner import run_pipeline
+    from transforms.shards.coco_ground_truth import PARTS_FOLDER
     from transforms.shards.dataset_folder import claimed_target
     from transforms.shards.manifest import read_manifest
 
@@ -132,7 +134,8 @@ def _run(argv: Sequence[str]) -> int:
             manifest = read_manifest(target.final)
             print(f"{target.final} is already built from these inputs; nothing was done.")
             return _exit_code(manifest)
-        units = [unit for item in inputs for unit in item.read_units(class_map.changes, values.masks != "none")]
+        with_masks, work_folder = values.masks != "none", os.path.join(target.folder, PARTS_FOLDER)
+        units = [unit for item in inputs for unit in item.read_units(class_map.changes, with_masks, work_folder)]
         rejections = [rejection for item in inputs for rejection in item.rejections()]
         write_settings = make_write_settings(values, inputs, plan_settings, identity, target.folder)
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:

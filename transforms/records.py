@@ -146,6 +146,20 @@ class PanopticMap(NamedTuple):
     segments: tuple[PanopticSegment, ...]
 
 
+class RecordAddress(NamedTuple):
+    """Where the TFRecord of an image lies that holds its bytes.
+
+    Attributes:
+      path: of an uncompressed TFRecord file.
+      offset: of the record's header.
+      length: of its payload.
+    """
+
+    path: str
+    offset: int
+    length: int
+
+
 @dataclass(frozen=True, slots=True)
 class BoxProblem:
     """A box that was repaired or dropped, and why. Becomes a row of the box ledger."""
@@ -181,6 +195,7 @@ class AnnotatedImage:
       negative_classes: verified to be absent. not_exhaustive_classes: of which more objects may be there (both LVIS).
       panoptic: its panoptic map.
       semantic_map: path below the annotations' root of a picture whose values are class indices, 255 unlabelled; or "".
+      record: where the image and all that is said of it is stored as an Example; None for an image in a file.
     """
 
     file_name: str
@@ -204,6 +219,7 @@ class AnnotatedImage:
     not_exhaustive_classes: tuple[str, ...] = ()
     panoptic: PanopticMap | None = None
     semantic_map: str = ""
+    record: RecordAddress | None = None
 
     @property
     def boxes_read(self) -> int:
@@ -277,6 +293,8 @@ class ReadContext:
       voc_origin: 0 if VOC coordinates are edges, 1 if they are 1-based inclusive pixel indices.
       companions: files beside this one, for formats that keep their classes or masks apart.
       with_masks: whether masks and maps are wanted; reading them takes time and room.
+      path: to open the file again.
+      work_folder: for what is needed until the build ends, such as unpacked copies.
     """
 
     source: str
@@ -284,3 +302,5 @@ class ReadContext:
     voc_origin: Literal[0, 1] = 0
     companions: Companions | None = None
     with_masks: bool = True
+    path: str = ""
+    work_folder: str = ""

@@ -23,6 +23,7 @@ _THREADS = 16
 _BLANK_BYTES = 3
 # Names of files that are found in many datasets and hold no annotations, whatever the format.
 _OTHER_FILES = ("readme*", "license*", "licence*", "notice*", "requirements*.txt")
+_DATASET_FILES = {"dataset_info.json", "features.json"}
 
 
 class AnnotationsNotFound(ValueError):
@@ -69,6 +70,7 @@ class ReadUnit:
     edits: SourceEdits = NO_EDITS
     namespace: str = ""
     with_masks: bool = False
+    work_folder: str = ""
 
 
 def find_annotations(patterns: Sequence[str], format_name: str) -> list[AnnotationFile]:
@@ -82,12 +84,12 @@ def find_annotations(patterns: Sequence[str], format_name: str) -> list[Annotati
     Raises:
       AnnotationsNotFound: nothing is there, or nothing of a known format.
     """
-    suffixes = FORMATS[format_name].suffixes if format_name != "auto" else _all_suffixes()
+    formats = [FORMATS[format_name]] if format_name != "auto" else list(FORMATS.values())
     found: dict[str, str] = {}
     for pattern in patterns:
-        matches = list(_expand(pattern, suffixes))
+        matches = list(_expand(pattern, formats))
         if not matches:
-            raise AnnotationsNotFound(_nothing_found(pattern, suffixes))
+            raise AnnotationsNotFound(_nothing_found(pattern, formats))
         found.update(matches)
     with ThreadPoolExecutor(_THREADS) as executor:
         files = list(executor.map(lambda item: _describe(item[0], item[1], format_name), found.items()))
@@ -99,19 +101,18 @@ def find_annotations(patterns: Sequence[str], format_name: str) -> list[Annotati
     return sorted(_with_formats_of_neighbours(files), key=lambda file: (file.relative, file.path))
 
 
-def _all_suffixes() -> tuple[str, ...]:
-    return tuple(sorted({suffix for item in FORMATS.values() for suffix in item.suffixes}))
-
-
-def _expand(pattern: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _expand(pattern: str, formats: Sequence[AnnotationFormat]) -> Iterator[tuple[str, str]]:
     """Yields ``(path, relative name)``; hidden files and folders are passed over."""
     if os.path.isfile(pattern):
         yield pattern, os.path.basename(pattern)
     elif os.path.isdir(pattern):
         for folder, folders, names in os.walk(pattern):
+            if set(names) >= _DATASET_FILES:  # of TFDS or ours: its shards hold all that its other files say
+                folders.clear()
+                names = [name for name in names if FORMATS["tfrecord"].claims_name(name)]
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
-                if name.lower().endswith(suffixes) and not name.startswith("."):
+                if _claimants(name, formats) and not name.startswith("."):
                     path = os.path.join(folder, name)
                     relative = os.path.relpath(path, pattern)
                     if not _is_companion(relative):
@@ -122,6 +123,10 @@ def _expand(pattern: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]
         for path in glob.iglob(pattern, recursive=True):
             if os.path.isfile(path):
                 yield path, os.path.relpath(path, root or ".")
+
+
+def _claimants(name: str, formats: Iterable[AnnotationFormat]) -> list[AnnotationFormat]:
+    return [item for item in formats if item.claims_name(name)]
 
 
 @cache
@@ -135,8 +140,9 @@ def _is_companion(relative: str) -> bool:
     return bool(_companion_patterns().match(relative.lower()))
 
 
-def _nothing_found(pattern: str, suffixes: tuple[str, ...]) -> str:
+def _nothing_found(pattern: str, formats: Sequence[AnnotationFormat]) -> str:
     if os.path.isdir(pattern):
+        suffixes = sorted({suffix for item in formats for suffix in item.suffixes})
         return f"--annotations={pattern} is a folder without any annotation file ({', '.join(suffixes)})"
     if glob.has_magic(pattern):
         return f"--annotations={pattern} matches no file"
@@ -162,7 +168,7 @@ def _format_of(path: str, head: bytes) -> str:
     Raises:
       AnnotationsNotFound: several claim it; which, is the user's to say.
     """
-    claims = [item.name for item in FORMATS.values() if path.lower().endswith(item.suffixes) and item.sniff(head)]
+    claims = [item.name for item in _claimants(os.path.basename(path), FORMATS.values()) if item.sniff(head)]
     if len(claims) > 1:
         raise AnnotationsNotFound(f"{path} may be {' or '.join(claims)}: name the format with --format")
     return claims[0] if claims else ""
@@ -205,6 +211,7 @@ def read_units(
     edits: SourceEdits = NO_EDITS,
     namespace: str = "",
     with_masks: bool = False,
+    work_folder: str = "",
 ) -> list[ReadUnit]:
     """Cuts the files of one source into units of work; files of no format are in none of them."""
     by_format: dict[str, list[tuple[str, str]]] = {}
@@ -217,7 +224,15 @@ def read_units(
         size = FORMATS[name].files_per_unit
         units += [
             ReadUnit(
-                source, images_root, name, tuple(paths[start : start + size]), voc_origin, edits, namespace, with_masks
+                source,
+                images_root,
+                name,
+                tuple(paths[start : start + size]),
+                voc_origin,
+                edits,
+                namespace,
+                with_masks,
+                work_folder,
             )
             for start in range(0, len(paths), size)
         ]

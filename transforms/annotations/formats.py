@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from transforms.annotations import coco, cvat, label_studio, labelme, voc, yolo
+from transforms.annotations import coco, cvat, label_studio, labelme, tfrecord, voc, yolo
 from transforms.records import ReadContext, Reading
 
 
@@ -31,6 +32,7 @@ class AnnotationFormat:
     Attributes:
       name: as ``--format`` takes it.
       suffixes: of its files' names, lower case.
+      patterns: of further names, lower case.
       sniff: whether the first 64 KiB of a file look like it.
       read: yields what a file holds; whatever is in the file, it raises nothing but OSError.
       files_per_unit: how many files one worker reads in a row.
@@ -48,6 +50,7 @@ class AnnotationFormat:
     files_per_unit: int
     companions: tuple[str, ...] = ()
     is_file_per_image: bool = False
+    patterns: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, module: FormatModule) -> AnnotationFormat:
@@ -59,7 +62,13 @@ class AnnotationFormat:
             module.FILES_PER_UNIT,
             getattr(module, "COMPANIONS", ()),
             getattr(module, "IS_FILE_PER_IMAGE", False),
+            getattr(module, "NAME_PATTERNS", ()),
         )
+
+    def claims_name(self, name: str) -> bool:
+        """Whether a file of this name may be of this format."""
+        lower = name.lower()
+        return lower.endswith(self.suffixes) or any(fnmatch.fnmatchcase(lower, pattern) for pattern in self.patterns)
 
 
 _MODULES: dict[str, FormatModule] = {
@@ -67,6 +76,7 @@ _MODULES: dict[str, FormatModule] = {
     "cvat": cvat,
     "label_studio": label_studio,
     "labelme": labelme,
+    "tfrecord": tfrecord,
     "voc": voc,
     "yolo": yolo,
 }

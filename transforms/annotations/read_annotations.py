@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -28,7 +29,8 @@ def read_unit(unit: ReadUnit) -> Iterator[Reading]:
     for path, relative in unit.files:
         place = companions_place(path, relative)
         beside = companions.setdefault(place, FolderCompanions(*place))
-        context = ReadContext(unit.source, relative, 1 if unit.voc_origin else 0, beside, unit.with_masks)
+        origin: Literal[0, 1] = 1 if unit.voc_origin else 0
+        context = ReadContext(unit.source, relative, origin, beside, unit.with_masks, path, unit.work_folder)
         with open(path, "rb") as stream:
             for reading in annotation_format.read(stream, context):
                 if unit.edits:
@@ -51,6 +53,8 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     their place, so ``labels/train/1.txt`` is about ``images/train/1.jpg`` – unless there is none. Where the
     format says of several names that each may be the image's, the first that is there is.
     """
+    if image.record is not None:
+        return image
     if not image.folder and not image.other_names and is_plain_image_name(image.file_name):  # nearly always
         return image
     parts = [part for part in image.folder.split("/") if part]

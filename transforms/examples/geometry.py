@@ -45,6 +45,11 @@ class Geometry:
         """Whether coordinates stay as they are, as they nearly always do."""
         return self.orientation == 1 and (self.width, self.height) == (self.written_width, self.written_height)
 
+    @property
+    def is_same_plane(self) -> bool:
+        """Whether the picture was neither turned nor resized under what was annotated on it."""
+        return self.orientation == 1 and self.area_scale == 1
+
     def point(self, x: float, y: float) -> tuple[float, float]:
         """A point of the annotated plane, in pixels of the written one."""
         if self.orientation in _X_IS_MIRRORED:

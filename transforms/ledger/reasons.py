@@ -42,6 +42,10 @@ class Reason(StrEnum):
     JSON_DUPLICATE_KEY = "json_duplicate_key"
     XML_DTD_REFUSED = "xml_dtd_refused"
     ENCODING_CP949 = "encoding_cp949"
+    # Records of TFRecord files rejected.
+    RECORD_DAMAGED = "record_damaged"
+    RECORD_UNPARSABLE = "record_unparsable"
+    RECORD_WITHOUT_IMAGE = "record_without_image"
     # Images rejected.
     NOT_ANNOTATED = "not_annotated"
     DUP_IMAGE_ID = "dup_image_id"
@@ -65,6 +69,7 @@ class Reason(StrEnum):
     MAP_SIZE = "map_size"
     MAP_TOO_MANY = "map_too_many"
     # Images repaired.
+    RECORD_UPDATED = "record_updated"
     SOURCE_ID_HASHED = "source_id_hashed"
     NAME_COMPLETED = "name_completed"
     FORMAT_CONVERTED = "format_converted"

@@ -41,6 +41,19 @@ def frame_record(buffers: Sequence[bytes]) -> list[bytes]:
     return framed
 
 
+def payload_length(header: bytes) -> int | None:
+    """The length that a record's header states; None if it is cut or does not match its CRC."""
+    if len(header) < HEADER_BYTES or _CRC.unpack_from(header, 8)[0] != mask_crc(google_crc32c.value(header[:8])):
+        return None
+    length: int = _LENGTH.unpack_from(header)[0]
+    return length
+
+
+def payload_matches(payload: bytes, footer: bytes) -> bool:
+    """Whether a payload matches the CRC that follows it."""
+    return len(footer) == FOOTER_BYTES and _CRC.unpack(footer)[0] == mask_crc(google_crc32c.value(payload))
+
+
 def read_records(stream: BinaryIO) -> Iterator[bytes]:
     """Yields the payloads of a TFRecord file.
 
@@ -52,15 +65,14 @@ def read_records(stream: BinaryIO) -> Iterator[bytes]:
     while header := stream.read(HEADER_BYTES):
         if len(header) < HEADER_BYTES:
             raise FramingError(f"the file ends inside the record header at byte {offset}")
-        length_bytes, length_crc = header[:8], header[8:]
-        if _CRC.unpack(length_crc)[0] != mask_crc(google_crc32c.value(length_bytes)):
+        length = payload_length(header)
+        if length is None:
             raise FramingError(f"the length of the record at byte {offset} is damaged")
-        length = _LENGTH.unpack(length_bytes)[0]
         payload = stream.read(length)
         footer = stream.read(FOOTER_BYTES)
         if len(payload) < length or len(footer) < FOOTER_BYTES:
             raise FramingError(f"the file ends inside the record at byte {offset}")
-        if _CRC.unpack(footer)[0] != mask_crc(google_crc32c.value(payload)):
+        if not payload_matches(payload, footer):
             raise FramingError(f"the payload of the record at byte {offset} is damaged")
         yield payload
         offset += HEADER_BYTES + length + FOOTER_BYTES

@@ -16,6 +16,7 @@ from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_objects
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.encode_image import image_features
+from transforms.examples.existing_record import ExistingRecord, load_record, update_record
 from transforms.examples.geometry import Geometry, geometry_of
 from transforms.examples.wire_format import BYTES, encode_example
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
@@ -44,7 +45,7 @@ class ShardSettings:
       folder: of the dataset, existing.
       name: of the dataset.
       fingerprint: of all inputs and settings.
-      image_roots: for each source's name, the folder of its pictures.
+      image_roots: for each source's name, the folder of its pictures; "" where records hold them.
       image_policy: how pictures are checked.
       class_ids: names and their ids; objects of other classes are dropped.
       ground_truth_splits: splits that also become COCO JSON.
@@ -81,6 +82,7 @@ class _Loaded(NamedTuple):
     checked: CheckedImage
     sha256: str
     mask_files: MaskFiles
+    existing: ExistingRecord | None = None
 
 
 def write_shard(
@@ -108,18 +110,22 @@ def write_shard(
     """
     writer = _ShardWriter(key, plan, settings)
     with AtomicFile(os.path.join(settings.folder, writer.result.file)) as file:
-        stores = {source: ImageStore(root) for source, root in settings.image_roots.items()}
+        stores = {source: ImageStore(root) for source, root in settings.image_roots.items() if root}
 
         mask_stores = _mask_stores(settings)
 
         def load(member: ShardMember) -> _Loaded | ImageRefused:
+            image, existing = member.image, None
             try:
-                stored = stores[member.image.source].read(member.image.file_name)
+                if image.record is not None:
+                    stored, existing = load_record(image.record, image.file_name)
+                else:
+                    stored = stores[image.source].read(image.file_name)
                 checked = check_image(stored.data, settings.image_policy)
             except ImageRefused as refused:
                 return refused
-            mask_files = read_mask_files(member.image.objects, mask_stores[member.image.source]) if mask_stores else {}
-            return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest(), mask_files)
+            mask_files = read_mask_files(image.objects, mask_stores[image.source]) if mask_stores else {}
+            return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest(), mask_files, existing)
 
         ordered = sorted(members, key=lambda member: (order_hash(member.key), member.key))
         for member, loaded in prefetch(ordered, load, _loaded_bytes, executor, pace):
@@ -137,7 +143,8 @@ def _loaded_bytes(loaded: _Loaded | ImageRefused) -> int:
     if isinstance(loaded, ImageRefused):
         return 0
     masks = sum(len(data) for data in loaded.mask_files.values() if isinstance(data, bytes))
-    return len(loaded.checked.data) + masks
+    existing = len(loaded.existing.payload) if loaded.existing is not None else 0
+    return len(loaded.checked.data) + masks + existing
 
 
 def _mask_stores(settings: ShardSettings) -> dict[str, list[ImageStore]]:
@@ -179,6 +186,16 @@ class _ShardWriter:
         if masks is not None:
             features |= masks.features()
             problems += masks.problems
+        update = None
+        if loaded.existing is not None:
+            update = update_record(
+                loaded.existing,
+                features,
+                kept=[int(item.annotation.box_id) for item in checked],
+                is_same_plane=geometry.is_same_plane,
+            )
+            features = update.features
+            repairs += (Reason.RECORD_UPDATED,) if update.detail else ()
         self.result.optional_keys.update(key for key in features if keys.FEATURE_KEYS[key].optional)
         self.result.formats[loaded.checked.format] += 1
         if self._ground_truth is not None:
@@ -193,6 +210,7 @@ class _ShardWriter:
             str(source_id),
             "repaired" if reasons else "written",
             reasons=tuple(map(str, reasons)),
+            detail=update.detail if update is not None else "",
             split=self.result.key.split,
             shard=self.result.key.number,
             index=self.result.records,
@@ -201,7 +219,7 @@ class _ShardWriter:
         )
         self._ledger.add_image(row, checksum, problems, [item.annotation.class_name for item in checked])
         self.result.records += 1
-        return encode_example(features), row
+        return update.buffers if update is not None else encode_example(features), row
 
     def _check(
         self, image: AnnotatedImage, picture: CheckedImage, geometry: Geometry
