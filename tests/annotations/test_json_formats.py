@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.annotations import test_label_studio, test_labelme
+from tests.annotations import test_createml, test_datumaro, test_label_studio, test_labelme, test_via, test_vott
 from tests.annotations.reading import readings
 from tests.sample_data import coco, coco_box, coco_image
 from transforms.annotations.formats import FORMATS
@@ -23,6 +23,28 @@ HANGUL = "고양이"
 # A value, or a list of values for formats of one value a line.
 SAMPLES: dict[str, Any] = {
     "coco": coco([coco_image(1, "a.jpg")], [coco_box(1, 1, [0, 0, 1, 1])], [{"id": 1, "name": HANGUL}]),
+    "createml": test_createml.createml(test_createml.item(HANGUL)),
+    "datumaro": test_datumaro.datumaro(
+        test_datumaro.item(
+            test_datumaro.bbox(1, kind="polygon", points=[1, 2, 3, 2, 3, 4], group=1),
+            test_datumaro.bbox(1, group=1),
+            test_datumaro.bbox(kind="points", points=[1, 2]),
+            test_datumaro.bbox(kind="mask", rle={"counts": "12", "size": [3, 4]}),
+        ),
+        labels=["cat", HANGUL],
+        points=[{"label_id": 0, "labels": ["nose"], "joints": [[1, 1]]}],
+    ),
+    "via": test_via.project(
+        test_via.entry(
+            test_via.region(type=HANGUL),
+            test_via.region({"name": "ellipse", "cx": 1, "cy": 2, "rx": 3, "ry": 4, "theta": 5}),
+            test_via.region({"name": "polygon", "all_points_x": [1, 2], "all_points_y": [3, 4]}, kind={"cat": True}),
+        )
+    ),
+    "vott": test_vott.export(
+        test_vott.asset(test_vott.region([HANGUL]), test_vott.region(kind="POLYGON", points=[{"x": 1, "y": 2}])),
+        tags=[{"name": "cat"}],
+    ),
     "label_studio": test_label_studio.with_result(
         test_label_studio.region(labels=[HANGUL]),
         test_label_studio.region("polygonlabels", points=[[0, 0], [50, 0], [50, 25]]),
@@ -45,7 +67,7 @@ formats = pytest.mark.parametrize("name", SAMPLES)
 @formats
 def test_each_file_is_claimed_by_its_format_alone(name: str) -> None:
     text = text_of(name, SAMPLES[name])
-    for data in (text.encode(), text.encode("utf-16"), text[:70].encode()):
+    for data in (text.encode(), text.encode("utf-16"), text[:100].encode()):
         assert [item.name for item in FORMATS.values() if item.sniff(data)] == [name]
 
 

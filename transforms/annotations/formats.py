@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from transforms.annotations import coco, cvat, label_studio, labelme, tfrecord, voc, yolo
+from transforms.annotations import (
+    coco,
+    createml,
+    cvat,
+    datumaro,
+    label_studio,
+    labelme,
+    tfrecord,
+    via,
+    voc,
+    vott,
+    yolo,
+)
 from transforms.records import ReadContext, Reading
 
 
@@ -73,11 +85,15 @@ class AnnotationFormat:
 
 _MODULES: dict[str, FormatModule] = {
     "coco": coco,
+    "createml": createml,
     "cvat": cvat,
+    "datumaro": datumaro,
     "label_studio": label_studio,
     "labelme": labelme,
     "tfrecord": tfrecord,
+    "via": via,
     "voc": voc,
+    "vott": vott,
     "yolo": yolo,
 }
 

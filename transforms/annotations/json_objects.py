@@ -94,7 +94,7 @@ def read_objects(
     Args:
       entries: the array of them; None where there is none.
       place: of the array ("shapes"), for positions such as "shapes[2]".
-      name_of: gives the class name as found in an object.
+      name_of: gives the class name as found in an object; for a list of names, there is an object of each.
       read_object: makes an object of its entry, class name and position; raises what is wrong with it.
 
     Returns:
@@ -109,8 +109,11 @@ def read_objects(
         position, name = f"{place}[{index}]", ""
         try:
             entry = as_entry(value, position)
-            name = as_class_name(name_of(entry))
-            objects.append(read_object(entry, name, position))
+            found = name_of(entry)
+            names = [as_class_name(item) for item in (found if isinstance(found, list) else [found])]
+            name = names[0] if names else as_class_name(None)
+            item = read_object(entry, name, position)
+            objects += [item._replace(class_name=name) for name in names]
         except FieldError as error:
             problems.append(problem_of(error, position, name))
     return tuple(objects), tuple(problems)

@@ -26,6 +26,7 @@ from transforms.records import Box, ImageLabel, Mask, MaskBitmap, ObjectAnnotati
 
 SUFFIXES = (".json",)
 FILES_PER_UNIT = 200
+IS_FILE_PER_IMAGE = True
 _POLYGONS = ("polygon", "rotation", "oriented_rectangle", "quadrilateral")
 
 

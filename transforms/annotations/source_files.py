@@ -48,6 +48,8 @@ class SourceFile:
           place: of the entry ("line 3"), for the ledger.
         """
         is_named = isinstance(file_name, str) and bool(file_name.strip())
+        if not self.context.with_masks and "objects" in fields:
+            fields["objects"] = tuple(item._replace(mask=None) if item.mask else item for item in fields["objects"])
         image = AnnotatedImage(
             file_name=file_name if is_named else "",
             repairs=self.repairs,
