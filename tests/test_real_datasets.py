@@ -59,6 +59,17 @@ def by_class_and_place(example: Any) -> list[tuple[str, tuple[float, ...]]]:
     return sorted(pairs, key=lambda pair: (pair[0], [round(edge, 3) for edge in pair[1]]))
 
 
+def test_raccoon_has_the_same_boxes_as_csv(tmp_path: Path) -> None:
+    voc = build_dataset(tmp_path, RACCOON / "annotations", RACCOON / "images", name="voc")
+    tables = f"--annotations={RACCOON / 'data' / 'test_labels.csv'}"
+    csv = build_dataset(tmp_path, RACCOON / "data" / "train_labels.csv", RACCOON / "images", tables, name="csv")
+    assert csv.exit_code == 0
+    assert csv.manifest["sources"][0]["annotation_formats"] == ["csv"]
+    assert totals(csv) == (200, 217, 0)
+    expected = {stem: by_class_and_place(example) for stem, example in by_stem(voc).items()}
+    assert {stem: by_class_and_place(example) for stem, example in by_stem(csv).items()} == expected
+
+
 @pytest.fixture(scope="module")
 def padilla(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuiltDataset]:
     """A dataset from each of the formats that the same boxes are given in."""

@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 from transforms.annotations import (
     coco,
     createml,
+    csv_boxes,
     cvat,
     datumaro,
     label_studio,
@@ -86,6 +87,7 @@ class AnnotationFormat:
 _MODULES: dict[str, FormatModule] = {
     "coco": coco,
     "createml": createml,
+    "csv": csv_boxes,
     "cvat": cvat,
     "datumaro": datumaro,
     "label_studio": label_studio,
