@@ -310,7 +310,7 @@ def test_lvis() -> None:
 @pytest.mark.parametrize("ids", [[1, 77], [1, None], [1, "x"], [[1], 1]], ids=str)
 def test_unknown_classes_of_an_image_are_told(ids: list[object]) -> None:
     image = lvis(neg_category_ids=ids)
-    assert (image.negative_classes, image.repairs) == (("cat",), (Reason.IMAGE_CLASS_UNKNOWN,))
+    assert (image.negative_classes, image.repairs) == (("cat",), (Reason.IMAGE_LABEL_DROPPED,))
 
 
 @pytest.mark.parametrize("url", [5, None, "http://[", ""], ids=repr)

@@ -14,14 +14,15 @@ from transforms.examples.encode_image import image_features
 from transforms.examples.geometry import Geometry
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value
 from transforms.images.check_image import CheckedImage
-from transforms.records import Box, ObjectAnnotation
+from transforms.records import Box, DeclaredClasses, Keypoint, ObjectAnnotation
 
-IDS = ClassIds.from_labels({"cat": 1, "개": 7})
+DECLARED = DeclaredClasses((), (("cat", ("nose", "tail")), ("개", ("nose", "paw"))))
+IDS = ClassIds.from_labels({"cat": 1, "개": 7}).with_keypoints([DECLARED])
 IMAGE = CheckedImage(jpeg(), "jpeg", 40, 30)
 
 
 def features_of(*objects: ObjectAnnotation) -> dict[str, Value]:
-    checked, problems = check_objects(objects, Geometry(40, 30, 40, 30))
+    checked, problems = check_objects(objects, Geometry(40, 30, 40, 30), IDS.keypoints)
     assert not problems
     return image_features("한글.jpg", 5, IMAGE, hashlib.sha256(IMAGE.data).hexdigest(), checked, IDS)
 
@@ -54,7 +55,9 @@ def test_one_image() -> None:
 def test_negative_has_all_lists_empty() -> None:
     features = features_of()
     assert all(not values for key, (_, values) in features.items() if keys.FEATURE_KEYS[key].count != "one")
-    assert {key for key in keys.FEATURE_KEYS if not keys.FEATURE_KEYS[key].optional} == set(features)
+    assert {key for key in keys.FEATURE_KEYS if not keys.FEATURE_KEYS[key].optional} | {*keys.KEYPOINTS} == set(
+        features
+    )
 
 
 flags = st.none() | st.booleans()
@@ -71,17 +74,20 @@ objects = st.builds(
     depiction=flags,
     pose=st.none() | st.text(max_size=3),
     weight=st.none() | st.floats(),
+    mask=st.none(),
+    keypoints=st.none() | st.just((Keypoint(3, 3, 2), Keypoint(0, 0, 0))),
+    track_id=st.sampled_from(["", "7", "a"]),
 )
 
 
 @given(st.lists(objects, max_size=4))
 def test_every_record_keeps_to_the_table_of_keys(items: list[ObjectAnnotation]) -> None:
-    per_object = {"one": 0, "per object": 1, "four per object": 4}
+    per_object = {"one": 0, "per object": 1, "four per object": 4, "K per object": 3}
     for key, (kind, values) in features_of(*items).items():
         expected = keys.FEATURE_KEYS[key]
         assert kind == expected.kind
         assert len(values) == (1 if expected.count == "one" else per_object[expected.count] * len(items))
-        if kind == FLOAT:
+        if kind == FLOAT and key not in keys.KEYPOINTS:  # where NaN has a meaning
             assert all(abs(value) <= 3.5e38 for value in values)  # type: ignore[arg-type]
 
 

@@ -315,7 +315,7 @@ class _CocoReader:
                 height=height,
                 objects=tuple(objects),
                 problems=tuple(problems),
-                repairs=self._repairs if is_known else (*self._repairs, Reason.IMAGE_CLASS_UNKNOWN),
+                repairs=self._repairs if is_known else (*self._repairs, Reason.IMAGE_LABEL_DROPPED),
                 source=self._context.source,
                 annotation_file=self._context.annotation_file,
                 captions=tuple(captions),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from transforms.examples.geometry import Geometry
+from transforms.examples.keypoints import ClassKeypoints, check_keypoints
 from transforms.ledger.reasons import Reason
 from transforms.records import Box, BoxProblem, ObjectAnnotation
 
@@ -18,12 +19,13 @@ BORDER_TOLERANCE_PIXELS = 0.01
 # Thinner boxes hold nothing, and their edges may fall together in float32.
 MIN_SIDE_PIXELS = 0.01
 MAX_FLOAT32 = 3.4028234e38
+NO_KEYPOINTS = ClassKeypoints()
 
 
 class CheckedObject(NamedTuple):
     """An object with edges in pixels of the written picture: 0 <= xmin < xmax <= width, 0 <= ymin < ymax <= height.
 
-    Masks and keypoints of ``annotation`` are still in the plane that they were annotated in; its area is not.
+    The mask of ``annotation`` is still in the plane that it was annotated in; area and keypoints are not.
     """
 
     box: Box
@@ -37,9 +39,9 @@ class CheckedObject(NamedTuple):
 
 
 def check_objects(
-    objects: Sequence[ObjectAnnotation], geometry: Geometry
+    objects: Sequence[ObjectAnnotation], geometry: Geometry, keypoints: ClassKeypoints = NO_KEYPOINTS
 ) -> tuple[list[CheckedObject], list[BoxProblem]]:
-    """Checks the boxes of one picture, in its written pixels; order is kept."""
+    """Checks the boxes and keypoints of one picture, in its written pixels; order is kept."""
     checked: list[CheckedObject] = []
     problems: list[BoxProblem] = []
     width, height = geometry.written_width, geometry.written_height
@@ -50,6 +52,9 @@ def check_objects(
             annotation = annotation._replace(area=annotation.area * geometry.area_scale)
         kept, reasons, detail = check_box(box, width, height)
         if kept is not None:
+            if annotation.keypoints is not None:
+                annotation, faults = _with_checked_keypoints(annotation, geometry, keypoints)
+                problems += faults
             checked.append(CheckedObject(kept, annotation))
         status = "dropped" if kept is None else "repaired"
         problems += [
@@ -57,6 +62,15 @@ def check_objects(
             for reason in reasons
         ]
     return checked, problems
+
+
+def _with_checked_keypoints(
+    annotation: ObjectAnnotation, geometry: Geometry, keypoints: ClassKeypoints
+) -> tuple[ObjectAnnotation, list[BoxProblem]]:
+    position, box_id, name = annotation.position, annotation.box_id, annotation.class_name
+    points, faults = check_keypoints(annotation.keypoints or (), name, geometry, keypoints)
+    problems = [BoxProblem(position, box_id, name, "repaired", reason, detail) for reason, detail in faults]
+    return annotation._replace(keypoints=points), problems
 
 
 def check_box(box: Box, width: int, height: int) -> tuple[Box | None, tuple[Reason, ...], str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from transforms.examples.keypoints import ClassKeypoints, KeypointsDisagree, declared_keypoints
 from transforms.records import DeclaredClasses
 
 ClassNumbering = Literal["auto", "source", "dense"]
@@ -17,15 +18,31 @@ class ClassIdsRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ClassIds:
-    """Ids of class names: ``labels`` from 1 (with gaps, maybe), ``indices`` from 0 in the order of the labels."""
+    """Ids of class names: ``labels`` from 1 (with gaps, maybe), ``indices`` from 0 in the order of the labels.
+
+    Attributes:
+      keypoints: that objects of the classes have.
+    """
 
     labels: Mapping[str, int]
     indices: Mapping[str, int]
+    keypoints: ClassKeypoints = field(default_factory=ClassKeypoints)
 
     @classmethod
     def from_labels(cls, labels: Mapping[str, int]) -> ClassIds:
         ordered = sorted(labels, key=lambda name: labels[name])
         return cls({name: labels[name] for name in ordered}, {name: index for index, name in enumerate(ordered)})
+
+    def with_keypoints(self, declared: Iterable[DeclaredClasses]) -> ClassIds:
+        """The same ids and the keypoints that annotation files declare for these classes.
+
+        Raises:
+          ClassIdsRefused: two files declare different ones for a class.
+        """
+        try:
+            return replace(self, keypoints=declared_keypoints(self.labels, declared))
+        except KeypointsDisagree as error:
+            raise ClassIdsRefused(str(error)) from None
 
 
 def number_classes(

@@ -8,6 +8,8 @@ from typing import Any
 from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import MAX_FLOAT32, CheckedObject
 from transforms.examples.class_ids import ClassIds
+from transforms.examples.image_level import track_labels
+from transforms.examples.keypoints import KeypointLists, keypoint_lists
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value
 from transforms.images.check_image import CheckedImage
 from transforms.records import ObjectAnnotation
@@ -28,7 +30,7 @@ def image_features(
       source_id: unique in the dataset, 0 <= id < 2**63.
       image: checked bytes and true size.
       sha256: of the image's bytes, hex.
-      objects: boxes within the picture, classes known to ``class_ids``.
+      objects: boxes and keypoints within the picture, classes known to ``class_ids``.
     """
     columns = _columns([item.annotation for item in objects])
     ymin, xmin, ymax, xmax = _normalised_edges(objects, image.width, image.height)
@@ -57,6 +59,9 @@ def image_features(
         keys.TFDS_IS_CROWD: (INT64, crowds),
     }
     _add_optional(features, columns)
+    if class_ids.keypoints.names:
+        points = zip(columns["class_name"], columns["keypoints"], strict=True)
+        _add_keypoints(features, keypoint_lists(points, image.width, image.height, class_ids.keypoints), class_ids)
     return features
 
 
@@ -92,6 +97,17 @@ def _add_optional(features: dict[str, Value], columns: _Columns) -> None:
         features[keys.VIEW] = (BYTES, [(pose or "").encode() for pose in columns["pose"]])
     if _says_something(columns["weight"]):
         features[keys.WEIGHT] = (FLOAT, [_finite(weight, 1.0) for weight in columns["weight"]])
+    if any(columns["track_id"]):
+        features[keys.TRACK] = (INT64, track_labels(columns["track_id"]))
+
+
+def _add_keypoints(features: dict[str, Value], lists: KeypointLists, class_ids: ClassIds) -> None:
+    texts = [name.encode() for name in class_ids.keypoints.names]
+    features[keys.KEYPOINT_X] = (FLOAT, lists.x)
+    features[keys.KEYPOINT_Y] = (FLOAT, lists.y)
+    features[keys.KEYPOINT_VISIBILITY] = (INT64, lists.visibility)
+    features[keys.KEYPOINT_TEXT] = (BYTES, texts * len(lists.labelled))
+    features[keys.KEYPOINT_NUMBER] = (INT64, lists.labelled)
 
 
 def _says_something(column: Sequence[object]) -> bool:

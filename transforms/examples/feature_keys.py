@@ -11,7 +11,7 @@ from typing import Literal
 
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Kind
 
-Count = Literal["one", "per object", "four per object"]
+Count = Literal["one", "at most one", "per object", "four per object", "K per object", "per image label", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class FeatureKey:
 
     Attributes:
       kind: of list that holds its values.
-      count: "one" value an image, or some an object in the order of the objects.
+      count: "one" value an image, or some an object in the order of the objects (K: see ``keypoints``), or one for
+        each class that the image is said to have, or any number.
       optional: absent from datasets whose sources say nothing of it.
     """
 
@@ -54,6 +55,21 @@ VIEW = "image/object/view"
 WEIGHT = "image/object/weight"
 MASK = "image/object/mask"
 MASK_WEIGHT = "image/object/mask/weight"
+TRACK = "image/object/track/label"
+KEYPOINT_X = "image/object/keypoint/x"
+KEYPOINT_Y = "image/object/keypoint/y"
+KEYPOINT_VISIBILITY = "image/object/keypoint/visibility"
+KEYPOINT_TEXT = "image/object/keypoint/text"
+KEYPOINT_NUMBER = "image/object/keypoint/num"
+CAPTION = "image/caption"
+IMAGE_TEXT = "image/class/text"
+IMAGE_LABEL = "image/class/label"
+IMAGE_CONFIDENCE = "image/class/confidence"
+NEGATIVE_IDS = "image/neg_category_ids"
+NOT_EXHAUSTIVE_IDS = "image/not_exhaustive_category_ids"
+CATEGORY_MAP = "image/panoptic/category_mask"
+INSTANCE_MAP = "image/panoptic/instance_mask"
+SEMANTIC_MAP = "image/segmentation/class/encoded"
 TFDS_BBOX = "objects/bbox"
 TFDS_LABEL = "objects/label"
 TFDS_IS_CROWD = "objects/is_crowd"
@@ -84,6 +100,21 @@ FEATURE_KEYS: dict[str, FeatureKey] = {
     WEIGHT: FeatureKey(FLOAT, "per object", optional=True),
     MASK: FeatureKey(BYTES, "per object", optional=True),
     MASK_WEIGHT: FeatureKey(FLOAT, "per object", optional=True),
+    TRACK: FeatureKey(INT64, "per object", optional=True),
+    KEYPOINT_X: FeatureKey(FLOAT, "K per object", optional=True),
+    KEYPOINT_Y: FeatureKey(FLOAT, "K per object", optional=True),
+    KEYPOINT_VISIBILITY: FeatureKey(INT64, "K per object", optional=True),
+    KEYPOINT_TEXT: FeatureKey(BYTES, "K per object", optional=True),
+    KEYPOINT_NUMBER: FeatureKey(INT64, "per object", optional=True),
+    CAPTION: FeatureKey(BYTES, "any", optional=True),
+    IMAGE_TEXT: FeatureKey(BYTES, "per image label", optional=True),
+    IMAGE_LABEL: FeatureKey(INT64, "per image label", optional=True),
+    IMAGE_CONFIDENCE: FeatureKey(FLOAT, "per image label", optional=True),
+    NEGATIVE_IDS: FeatureKey(INT64, "any", optional=True),
+    NOT_EXHAUSTIVE_IDS: FeatureKey(INT64, "any", optional=True),
+    CATEGORY_MAP: FeatureKey(BYTES, "at most one", optional=True),
+    INSTANCE_MAP: FeatureKey(BYTES, "at most one", optional=True),
+    SEMANTIC_MAP: FeatureKey(BYTES, "at most one", optional=True),
     TFDS_BBOX: FeatureKey(FLOAT, "four per object"),
     TFDS_LABEL: FeatureKey(INT64, "per object"),
     TFDS_IS_CROWD: FeatureKey(INT64, "per object"),
@@ -97,3 +128,6 @@ OPTIONAL_FLAGS = {
     DEPICTION: "depiction",
 }
 """Optional 0/1 keys and the attribute of ObjectAnnotation that each is taken from."""
+
+KEYPOINTS = (KEYPOINT_X, KEYPOINT_Y, KEYPOINT_VISIBILITY, KEYPOINT_TEXT, KEYPOINT_NUMBER)
+"""Where a class of the dataset has keypoints, each record has all of these."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from transforms.examples.check_boxes import CheckedObject
 from transforms.examples.class_ids import ClassIds
+from transforms.examples.keypoints import UNLABELLED
 from transforms.images.check_image import CheckedImage
 from transforms.shards.atomic_file import AtomicFile
 from transforms.splits.shard_plan import ShardKey
@@ -52,6 +53,10 @@ class GroundTruthPart:
             }
             if item.annotation.difficult is not None:
                 annotation["ignore"] = int(item.annotation.difficult)
+            if expected := len(class_ids.keypoints.places.get(item.annotation.class_name, ())):
+                points = item.annotation.keypoints or (UNLABELLED,) * expected
+                annotation["keypoints"] = [value for point in points for value in point]
+                annotation["num_keypoints"] = sum(point.visibility > 0 for point in points)
             self._lines.append("A" + _inner(annotation))
 
     def to_bytes(self) -> bytes:
@@ -62,17 +67,28 @@ def _inner(entry: dict[str, object]) -> str:
     return json.dumps(entry, ensure_ascii=False)[1:-1]
 
 
+def categories(class_ids: ClassIds) -> list[dict[str, object]]:
+    """The categories of the COCO file; skeletons count keypoints from 1."""
+    found: list[dict[str, object]] = []
+    for name, class_id in class_ids.labels.items():
+        category: dict[str, object] = {"id": class_id, "name": name}
+        if keypoints := class_ids.keypoints.names_of(name):
+            edges = class_ids.keypoints.skeletons.get(name, ())
+            category |= {"keypoints": list(keypoints), "skeleton": [[a + 1, b + 1] for a, b in edges]}
+        found.append(category)
+    return found
+
+
 def join_parts(folder: str, keys: Iterable[ShardKey], class_ids: ClassIds, path: str) -> None:
     """Writes the COCO file of a split from the parts of its shards, in memory of one part."""
     parts = [os.path.join(folder, part_file_name(key)) for key in sorted(keys)]
-    categories = [{"id": class_id, "name": name} for name, class_id in class_ids.labels.items()]
     with AtomicFile(path) as file:
         file.write([b'{"images": ['])
         _write_items(file, (f"{{{line[1:]}}}" for line in _lines(parts) if line[0] == "I"))
         file.write([b'], "annotations": ['])
         annotations = (line for line in _lines(parts) if line[0] == "A")
         _write_items(file, (f'{{"id": {number}, {line[1:]}}}' for number, line in enumerate(annotations, start=1)))
-        file.write([b'], "categories": ', json.dumps(categories, ensure_ascii=False).encode(), b"}\n"])
+        file.write([b'], "categories": ', json.dumps(categories(class_ids), ensure_ascii=False).encode(), b"}\n"])
         file.commit()
 
 

@@ -144,7 +144,7 @@ def _write_description(
     optional_keys = set().union(*(result.optional_keys for result in shards))
     formats = {picture_format for result in shards for picture_format in result.formats}
     texts = {
-        "label_map.pbtxt": label_map_text(class_ids.labels),
+        "label_map.pbtxt": label_map_text(class_ids.labels, class_ids.keypoints),
         "labels.csv": labels_csv(class_ids.labels),
         LABELS_FILE: labels_text(class_ids.labels),
         "features.json": features_json(optional_keys, formats, len(class_ids.labels)),

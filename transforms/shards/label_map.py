@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 from transforms.annotations.fields import clean_class_name
 from transforms.annotations.text_encoding import decode_text
+from transforms.examples.keypoints import ClassKeypoints
 
+NO_KEYPOINTS = ClassKeypoints()
 _STRING = r"""\"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 # Strings and messages within an item may hold braces of their own.
 _ITEM = re.compile(rf"""item\s*\{{((?:{_STRING}|\{{(?:{_STRING}|[^{{}}"'])*\}}|[^{{}}"'])*)\}}""", re.DOTALL)
@@ -17,13 +19,19 @@ _NESTED = re.compile(rf"""\w+\s*:?\s*\{{(?:{_STRING}|[^{{}}"'])*\}}""", re.DOTAL
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def label_map_text(labels: Mapping[str, int]) -> str:
+def label_map_text(labels: Mapping[str, int], keypoints: ClassKeypoints = NO_KEYPOINTS) -> str:
     """A StringIntLabelMap in protobuf text format (object_detection/protos/string_int_label_map.proto).
 
-    Both names are written: some readers index an empty display_name otherwise.
+    Both names are written: some readers index an empty display_name otherwise. Ids of keypoints count from 0: readers
+    take them as indices into a record's K.
     """
     return "".join(
-        f"item {{\n  name: {_quoted(name)}\n  id: {class_id}\n  display_name: {_quoted(name)}\n}}\n"
+        f"item {{\n  name: {_quoted(name)}\n  id: {class_id}\n  display_name: {_quoted(name)}\n"
+        + "".join(
+            f"  keypoints {{\n    id: {place}\n    label: {_quoted(keypoints.names[place])}\n  }}\n"
+            for place in keypoints.places.get(name, ())
+        )
+        + "}\n"
         for name, class_id in labels.items()
     )
 

@@ -78,13 +78,24 @@ def make_manifest(
         "settings": dict(identity.settings),
         "sources": [dict(source) for source in identity.sources],
         "classes": [
-            {"id": class_id, "name": name, "boxes": counts.classes[name]} for name, class_id in class_ids.labels.items()
+            {"id": class_id, "name": name, "boxes": counts.classes[name], **_keypoints(name, class_ids)}
+            for name, class_id in class_ids.labels.items()
         ],
         "counts": _counts(counts),
         **({"source_counts": {name: _counts(item) for name, item in source_counts.items()}} if source_counts else {}),
         "reasons": dict(sorted(counts.reasons.items())),
         "files": {name: dict(file) for name, file in sorted(files.items())},
         "splits": {split: _split([result for result in results if result.key.split == split]) for split in splits},
+    }
+
+
+def _keypoints(name: str, class_ids: ClassIds) -> dict[str, object]:
+    """Names of a class's keypoints, and its skeleton as pairs of them."""
+    if not (names := class_ids.keypoints.names_of(name)):
+        return {}
+    return {
+        "keypoints": list(names),
+        "skeleton": [[names[a], names[b]] for a, b in class_ids.keypoints.skeletons.get(name, ())],
     }
 
 

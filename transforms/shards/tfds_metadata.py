@@ -97,7 +97,7 @@ def _leaf(key: str, feature: keys.FeatureKey, formats: set[str]) -> dict[str, An
         value = _feature("text_feature.Text", "text", {})
     else:
         value = _tensor("float32" if feature.kind == FLOAT else "int64")
-    return value if feature.count == "one" else _sequence(value)
+    return value if feature.count == "one" else _sequence(value)  # a record may lack a sequence, and nothing else
 
 
 def _feature(class_name: str, kind: str, value: dict[str, Any]) -> dict[str, Any]:

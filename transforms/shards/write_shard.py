@@ -18,6 +18,7 @@ from transforms.examples.class_ids import ClassIds
 from transforms.examples.encode_image import image_features
 from transforms.examples.existing_record import ExistingRecord, load_record, update_record
 from transforms.examples.geometry import Geometry, geometry_of
+from transforms.examples.image_level import image_level_features
 from transforms.examples.wire_format import BYTES, encode_example
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
@@ -181,6 +182,9 @@ class _ShardWriter:
         source_id = self._plan.source_id(member.key, image.image_id)
         class_ids = self._settings.class_ids
         features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
+        of_image, remarks = image_level_features(image, class_ids)
+        features |= of_image
+        repairs += remarks
         if self._settings.is_mixed:
             features[keys.SOURCE] = (BYTES, (image.source.encode(),))
         if masks is not None:
@@ -230,7 +234,7 @@ class _ShardWriter:
             raise ImageRefused(Reason.EXAMPLE_TOO_LARGE, f"{len(picture.data)} bytes, the limit is {MAX_PICTURE_BYTES}")
         labels = self._settings.class_ids.labels
         known = [item for item in image.objects if item.class_name in labels]
-        checked, problems = check_objects(known, geometry)
+        checked, problems = check_objects(known, geometry, self._settings.class_ids.keypoints)
         problems += [
             _dropped(item, Reason.UNKNOWN_CLASS, f"class {item.class_name!r} is not in the class map")
             for item in image.objects

@@ -76,4 +76,5 @@ def make_plan(
             f"the annotations name no image that can be used{': ' + refused if refused else ''}; look at "
             "--annotations and --format"
         )
-    return BuildPlan(plan, number_classes(plan.class_names, plan.declared, settings.numbering, settings.class_map))
+    class_ids = number_classes(plan.class_names, plan.declared, settings.numbering, settings.class_map)
+    return BuildPlan(plan, class_ids.with_keypoints(plan.declared))

@@ -33,7 +33,7 @@ def check_descriptions(folder: str, stated: StatedDataset, seen: tuple[set[str],
     findings: list[Finding] = []
     texts = {name: _read(folder, name, findings) for name in DESCRIPTION_FILES}
     expected = {
-        "label_map.pbtxt": label_map_text(labels),
+        "label_map.pbtxt": label_map_text(labels, stated.class_ids.keypoints),
         "labels.csv": labels_csv(labels),
         LABELS_FILE: labels_text(labels),
     }

@@ -14,13 +14,16 @@ import numpy.typing as npt
 
 from transforms.annotations.json_stream import JsonError, stream_members
 from transforms.examples.class_ids import ClassIds
+from transforms.shards.coco_ground_truth import categories
 from transforms.shards.dataset_folder import HANDOFF_FOLDER
+from transforms.verification.check_keypoints import KEYPOINT_WEIGHTS
 from transforms.verification.check_record import EDGE_WEIGHTS, picture_hash
 from transforms.verification.findings import Code, Finding
 
 _MEMBERS = ("images", "annotations", "categories")
-# Rounding of an edge in 0..1 to float32, times the weights of a box's four edges; and of sums in float64.
+# Rounding of an edge or keypoint in 0..1 to float32, times their weights; and of sums in float64.
 _TOLERANCE_PER_BOX = 2**-25 * sum(EDGE_WEIGHTS) + 1e-12
+_TOLERANCE_PER_KEYPOINT = 2**-25 * sum(KEYPOINT_WEIGHTS) + 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,24 @@ def _add_annotation(truth: _GroundTruth, entry: Mapping[str, Any]) -> None:
     truth.sums_x.append(xmin_weight * x + xmax_weight * (x + width))
     truth.sums_y.append(ymin_weight * y + ymax_weight * (y + height))
     truth.category_boxes[entry["category_id"]] += 1
+    if "keypoints" in entry:
+        _add_keypoints(truth, entry["keypoints"], entry["num_keypoints"])
+
+
+def _add_keypoints(truth: _GroundTruth, keypoints: Sequence[float], number: int) -> None:
+    """Adds an annotation's keypoints to the sums of its box."""
+    labelled = [
+        (x, y) for x, y, visibility in zip(keypoints[::3], keypoints[1::3], keypoints[2::3], strict=True) if visibility
+    ]
+    if len(labelled) != number:
+        raise ValueError(f"annotation {len(truth.box_images)} has {len(labelled)} keypoints, it says {number!r:.80}")
+    y_weight, x_weight = KEYPOINT_WEIGHTS
+    truth.sums_x[-1] += x_weight * sum(x for x, _ in labelled)
+    truth.sums_y[-1] += y_weight * sum(y for _, y in labelled)
 
 
 def _compare(truth: _GroundTruth, records: SplitRecords, class_ids: ClassIds) -> list[str]:
-    if truth.categories != [{"id": class_id, "name": name} for name, class_id in class_ids.labels.items()]:
+    if truth.categories != categories(class_ids):
         return [f"its categories are {truth.categories!r:.200}, the manifest's classes are {class_ids.labels!r:.200}"]
     problems = []
     classes = {name: truth.category_boxes[class_id] for name, class_id in class_ids.labels.items()}
@@ -138,9 +155,10 @@ def _compare(truth: _GroundTruth, records: SplitRecords, class_ids: ClassIds) ->
     boxes, sums = _boxes_by_image(truth, ids, order)
     expected = records.boxes[record_order]
     problems += _first((boxes != expected).tolist(), ids, "another number of boxes than its record")
-    tolerance = _TOLERANCE_PER_BOX * np.maximum(expected, 1)
+    tolerance_per_box = _TOLERANCE_PER_BOX + _TOLERANCE_PER_KEYPOINT * len(class_ids.keypoints.names)
+    tolerance = tolerance_per_box * np.maximum(expected, 1)
     moved = ~(np.abs(sums - records.edge_sums[record_order]) <= tolerance) & (boxes == expected)
-    return problems + _first(moved.tolist(), ids, "boxes at other places than its record")
+    return problems + _first(moved.tolist(), ids, "boxes or keypoints at other places than its record")
 
 
 def _boxes_by_image(

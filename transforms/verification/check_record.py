@@ -18,12 +18,11 @@ from transforms.examples.wire_format import Value
 from transforms.images.check_image import ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused
 from transforms.splits.split_fractions import key_hash
-from transforms.verification.findings import Code
+from transforms.verification.check_image_level import check_image_level, missing_labels
+from transforms.verification.check_keypoints import check_keypoints, keypoint_sum, missing_keypoints
+from transforms.verification.findings import Code, Problem
 
 DecodeMode = Literal["none", "sample", "full"]
-Problem = tuple[Code, str]
-"""What is wrong with a record, and the detail."""
-
 NO_ID = -1
 _SAMPLED_SHARE = 0.05
 _MAGIC = {b"jpeg": b"\xff\xd8\xff", b"png": b"\x89PNG\r\n\x1a\n"}
@@ -47,7 +46,8 @@ class RecordFacts:
       optional_keys: those of the table that it has.
       format: "jpeg" or "png", as stated.
       picture_hash: see there.
-      edge_sum: normalised edges of all boxes times EDGE_WEIGHTS, summed; see ``check_ground_truth``.
+      edge_sum: normalised edges of all boxes times EDGE_WEIGHTS, and keypoints times KEYPOINT_WEIGHTS, summed; see
+        ``check_ground_truth``.
     """
 
     source_id: int
@@ -87,7 +87,7 @@ def check_record(
     problems: list[Problem] = []
     try:
         features = parse_example(payload)
-        values = _values(features, problems)
+        values = _values(features, class_ids, problems)
     except NotAnExample as error:
         return None, [(Code.RECORD_UNPARSABLE, str(error))]
     except _NoShape:
@@ -97,11 +97,15 @@ def check_record(
     problems += _check_classes(values, class_ids)
     problems += _check_flags(values)
     problems += _check_mirrors(values, class_ids)
+    problems += check_keypoints(values, class_ids)
+    problems += check_image_level(values, class_ids)
     problems += _check_picture(values, mode, is_first)
-    return _facts(values), problems
+    return _facts(values, class_ids), problems
 
 
-def _values(features: Mapping[str, Value | None], problems: list[Problem]) -> dict[str, Sequence[object]]:
+def _values(
+    features: Mapping[str, Value | None], class_ids: ClassIds, problems: list[Problem]
+) -> dict[str, Sequence[object]]:
     """The values by key, after their presence, kinds and numbers were checked.
 
     Raises:
@@ -119,11 +123,20 @@ def _values(features: Mapping[str, Value | None], problems: list[Problem]) -> di
             problems.append((Code.KEY_KIND, f"{key} has {kind} list, not a {keys.FEATURE_KEYS[key].kind} list"))
         else:
             values[key] = value[1]
+    problems += missing_keypoints(values, class_ids)
+    problems += missing_labels(values)
     objects = len(values.get(keys.LABEL, ()))
-    expected = {"one": 1, "per object": objects, "four per object": 4 * objects}
+    expected = {
+        "one": 1,
+        "at most one": 1,
+        "per object": objects,
+        "four per object": 4 * objects,
+        "K per object": len(class_ids.keypoints.names) * objects,
+        "per image label": len(values.get(keys.IMAGE_LABEL, ())),
+    }
     for key, found in values.items():
         count = keys.FEATURE_KEYS[key].count
-        if len(found) != expected[count]:
+        if count != "any" and len(found) != expected[count]:
             problems.append(
                 (
                     Code.VALUE_COUNT,
@@ -238,7 +251,7 @@ def _is_sampled(digest: str) -> bool:
     return int(digest[:8], 16) < _SAMPLED_SHARE * 2**32
 
 
-def _facts(values: Mapping[str, Sequence[object]]) -> RecordFacts:
+def _facts(values: Mapping[str, Sequence[object]], class_ids: ClassIds) -> RecordFacts:
     name = _file_name(values)
     source = _decoded(values[keys.SOURCE][0]) if keys.SOURCE in values else ""
     height, width = values[keys.HEIGHT][0], values[keys.WIDTH][0]
@@ -253,7 +266,7 @@ def _facts(values: Mapping[str, Sequence[object]]) -> RecordFacts:
         frozenset(key for key in values if keys.FEATURE_KEYS[key].optional),
         _decoded(values[keys.FORMAT][0]),
         picture_hash(_source_id(values), name, width, height),
-        float((_edges(values).astype(np.float64) @ EDGE_WEIGHTS).sum()),
+        float((_edges(values).astype(np.float64) @ EDGE_WEIGHTS).sum()) + keypoint_sum(values, class_ids),
     )
 
 

@@ -51,6 +51,9 @@ class Code(StrEnum):
     FINDINGS_OMITTED = "findings_omitted"
 
 
+Problem = tuple[Code, str]
+"""What is wrong with a record, and the detail."""
+
 _COPY_AGAIN = "copy the file again from where the dataset was built, or build it again with --overwrite"
 _BUILD_AGAIN = "build the dataset again with --overwrite"
 _REPORT = "build the dataset again with --overwrite; if that does not help, the builder has a defect: report it"

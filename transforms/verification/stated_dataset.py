@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transforms.examples.class_ids import ClassIds
+from transforms.examples.keypoints import ClassKeypoints
 from transforms.shards.manifest import dataset_fingerprint
 from transforms.shards.shard_result import shard_file_name
 from transforms.splits.shard_plan import ShardKey
@@ -117,7 +118,7 @@ def parse_manifest(manifest: Mapping[str, Any]) -> StatedDataset:
     name = _text(fields["name"], "name")
     if not _NAME.fullmatch(name):
         raise ManifestMalformed(f"name is {name!r}, which does not begin with a letter or has other characters")
-    labels, class_boxes = _classes(fields["classes"])
+    class_ids, class_boxes = _classes(fields["classes"])
     counts = _image_and_box_counts(fields["counts"], "counts")
     source_counts = _mapping(manifest.get("source_counts", {}), "source_counts")
     settings = _mapping(fields["settings"], "settings")
@@ -139,7 +140,7 @@ def parse_manifest(manifest: Mapping[str, Any]) -> StatedDataset:
             _list(manifest["sources"], "sources"),
             manifest["boxmill_version"],
         ),
-        class_ids=ClassIds.from_labels(labels),
+        class_ids=class_ids,
         class_boxes=class_boxes,
         images=counts["images"],
         boxes=counts["boxes"],
@@ -161,14 +162,16 @@ def _image_and_box_counts(value: Any, place: str) -> dict[str, dict[str, int]]:
     }
 
 
-def _classes(value: Any) -> tuple[dict[str, int], dict[str, int]]:
-    """Ids and numbers of boxes by class name."""
+def _classes(value: Any) -> tuple[ClassIds, dict[str, int]]:
+    """The classes, and numbers of boxes by class name."""
     labels: dict[str, int] = {}
+    keypoints: dict[str, tuple[str, ...]] = {}
+    skeletons: dict[str, tuple[tuple[int, int], ...]] = {}
     boxes: dict[str, int] = {}
     last_id = 0
     for index, item in enumerate(_list(value, "classes")):
         place = f"classes[{index}]"
-        fields = _object(item, place, ("id", "name", "boxes"))
+        fields = _object(item, place, ("id", "name", "boxes"), ("keypoints", "skeleton"))
         name, class_id = _text(fields["name"], f"{place}.name"), _integer(fields["id"], f"{place}.id")
         if class_id <= last_id:
             raise ManifestMalformed(f"{place}.id is {class_id}; ids begin at 1 and ascend")
@@ -176,7 +179,19 @@ def _classes(value: Any) -> tuple[dict[str, int], dict[str, int]]:
             raise ManifestMalformed(f"{place}.name is {name!r}, which another class has too")
         labels[name], last_id = class_id, class_id
         boxes[name] = _integer(fields["boxes"], f"{place}.boxes")
-    return labels, boxes
+        if "keypoints" in fields:
+            keypoints[name], skeletons[name] = _keypoints(fields, place)
+    return replace(ClassIds.from_labels(labels), keypoints=ClassKeypoints.of(keypoints, skeletons)), boxes
+
+
+def _keypoints(fields: Mapping[str, Any], place: str) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """Names of a class's keypoints, and its skeleton as pairs of their indices."""
+    names = tuple(_text(name, f"{place}.keypoints") for name in _list(fields["keypoints"], f"{place}.keypoints"))
+    skeleton = _list(fields.get("skeleton", []), f"{place}.skeleton")
+    edges = [[_text(end, f"{place}.skeleton") for end in _list(edge, f"{place}.skeleton")] for edge in skeleton]
+    if len({*names}) != len(names) or not all(len(edge) == 2 and {*edge} <= {*names} for edge in edges):
+        raise ManifestMalformed(f"{place} has keypoints {names!r:.200} and a skeleton {edges!r:.200} that do not fit")
+    return names, tuple((names.index(a), names.index(b)) for a, b in edges)
 
 
 def _split(dataset: str, name: str, value: Any) -> StatedSplit:
