@@ -32,7 +32,7 @@ def summary(manifest: Mapping[str, Any], folder: str, counters: Mapping[str, int
     rows = [_row(video) for video in videos[:_SHOWN_VIDEOS]]
     lines = [
         "",
-        f"{len(videos)} videos ({statuses}), {frames.get('expected', 0):,} frames, "
+        f"{len(videos)} video{'s' * (len(videos) != 1)} ({statuses}), {frames.get('expected', 0):,} frames, "
         f"{manifest['counts']['detections']:,} detections in {seconds:.1f} s",
         "",
         *table(["video", "status", "frames", "processed", "skipped", "lost", "suspect", "detections", "why"], rows),
@@ -68,7 +68,8 @@ def _model_line(counters: Mapping[str, int]) -> str:
     if not loads:
         return "model:    not loaded, nothing was left to infer"
     frames = sum(counters.get(f"frames_{kind}", 0) for kind in ("ok", "suspect"))
-    line = f"model:    loaded {loads} times (once a process), {counters.get('load_ms', 0) / loads / 1000:.1f} s each"
+    times = "once" if loads == 1 else f"{loads} times"
+    line = f"model:    loaded {times} (once a process), {counters.get('load_ms', 0) / loads / 1000:.1f} s each"
     if batches and frames:
         inference, decode = counters.get("inference_ms", 0), counters.get("decode_ms", 0)
         line += (

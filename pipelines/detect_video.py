@@ -5,6 +5,7 @@ videos -> Probe -> Cut -> Detect segments -> Group by video -> Finish -> Commit
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -23,13 +24,14 @@ from pipelines.version import VERSION
 if TYPE_CHECKING:
     import apache_beam as beam
 
-    from transforms.detections.detect_settings import DetectSettings
+    from transforms.detections.detect_settings import DetectSettings, Font
     from transforms.detectors.label_maps import LabelMap
     from transforms.detectors.model_info import ModelInfo
     from transforms.videos.find_videos import VideoFile
     from transforms.videos.video_parts import ProbedVideo
 
 EXIT_OK, EXIT_FAILED, EXIT_SOME_NOT_OK = 0, 1, 2
+_LONGEST_SECONDS = 1e8
 EXPORT_NAMES = ("coco", "mot", "jsonl", "yolo", "tfrecord")
 # A full disk is no fault of the program either.
 _USER_MISTAKES = ("ModelRefused", "LabelMapRefused", "OutputRefused", "OSError")
@@ -94,6 +96,12 @@ flags.DEFINE_boolean(
 flags.DEFINE_boolean(
     "annotated_video", False, "Write annotated.mp4, with the source's time stamps and sound.", flag_values=FLAGS
 )
+flags.DEFINE_string(
+    "font",
+    None,
+    "TrueType or OpenType font for the labels of annotated video and images; the built-in one has ASCII alone.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_boolean(
     "trust_model",
     False,
@@ -118,6 +126,7 @@ flags.DEFINE_float(
     64.0,
     "Videos with larger frames are rejected before one is decoded.",
     lower_bound=0.01,
+    upper_bound=2000,  # FFmpeg knows no higher limit than 2^31 - 1
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
@@ -227,7 +236,7 @@ def _run(argv: Sequence[str]) -> int:
     from pipelines.progress import showing
     from pipelines.runner import run_pipeline
     from transforms.detections.output_folder import claimed_output, read_manifest, remove_leftovers, uncommit
-    from transforms.detections.run_manifest import described_inputs, finished_run
+    from transforms.detections.run_manifest import described_inputs, finished_run, remember_inputs
 
     files = _find_videos(values)
     info, labels = _inspect_model(values)
@@ -254,7 +263,12 @@ def _run(argv: Sequence[str]) -> int:
                 on_progress,
             )
         manifest = read_manifest(folder.path)
-        assert manifest is not None, "the last step writes it"
+        if manifest is None:
+            raise UsageError(
+                f"the job has ended, but its workers did not write to this machine's {folder.path}; "
+                "choose an --output that all of them reach"
+            )
+        remember_inputs(folder, files)
         remove_leftovers(folder, keep_segments=values.keep_segments)
     print(detect_summary.summary(manifest, folder.path, counters, time.monotonic() - started), end="")
     if settings.log_folder:
@@ -269,9 +283,15 @@ def _check_flags(values: flags.FlagValues) -> None:
     unknown = [name for name in values.exports if name not in EXPORT_NAMES]
     if unknown:
         raise UsageError(f"--exports={unknown[0]} is no format; there are {', '.join(EXPORT_NAMES)}")
+    for flag in ("model", "label_map", "output", "logdir", "font"):
+        if "://" in (values[flag].value or ""):
+            raise UsageError(f"--{flag}={values[flag].value} must be a local path; only --videos may be remote")
     for flag in ("segment_seconds", "segment_time_limit"):
-        if not values[flag].value > 0:
-            raise UsageError(f"--{flag}={values[flag].value:g} must be above 0")
+        if not 0 < values[flag].value <= _LONGEST_SECONDS:
+            raise UsageError(f"--{flag}={values[flag].value:g} must be above 0 and at most {_LONGEST_SECONDS:g}")
+    for flag in ("min_score", "max_megapixels"):
+        if not math.isfinite(values[flag].value):
+            raise UsageError(f"--{flag}={values[flag].value:g} is no number")
     if values.as_annotations and "tfrecord" not in values.exports:
         raise UsageError("--as_annotations changes the tfrecord export; give --exports=tfrecord, too")
 
@@ -326,9 +346,25 @@ def _settings(values: flags.FlagValues, info: ModelInfo, labels: LabelMap) -> De
         exports=tuple(sorted(set(values.exports))),
         as_annotations=values.as_annotations,
         annotated_video=values.annotated_video,
+        font=_font(values.font, labels, is_drawn=values.annotated_video or bool(values.logdir)),
         segment_limit_seconds=values.segment_time_limit,
         boxmill_version=VERSION,
     )
+
+
+def _font(path: str | None, labels: LabelMap, *, is_drawn: bool) -> Font | None:
+    """The font to draw with, None for the built-in one; warns where it lacks letters that are needed."""
+    from transforms.detections.detect_settings import Font
+    from transforms.detections.drawing import can_draw
+
+    try:
+        strange = next((name for name in ("", *labels.names.values()) if not can_draw(name, path)), None)
+        font = Font.of_file(os.path.abspath(path)) if path else None
+    except OSError as error:
+        raise UsageError(f"--font={path} is no font that can be read: {error.strerror or error}") from None
+    if is_drawn and strange is not None:
+        print(f"warning: the font cannot draw all of {strange!r}; give another one by --font=FILE", file=sys.stderr)
+    return font
 
 
 def _with_log_folder(values: flags.FlagValues, settings: DetectSettings) -> DetectSettings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import threading
 import time
@@ -125,8 +126,7 @@ def run_pipeline(
     if is_local(options):
         _run_locally(build, options, on_progress or (lambda counters: None))
         return
-    pipeline = beam.Pipeline(options=options)
-    build(pipeline)
+    pipeline = _built(build, None, options)
     result = pipeline.run()
     state = result.wait_until_finish()
     if state != beam_runner.PipelineState.DONE:
@@ -135,8 +135,7 @@ def run_pipeline(
 
 def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:
     quiet_beam.quieten_failures()
-    pipeline = beam.Pipeline(runner=_local_runner(options), options=options)
-    build(pipeline)
+    pipeline = _built(build, _local_runner(options), options)
     counters = LiveCounters()
     failures: list[BaseException] = []
 
@@ -162,6 +161,16 @@ def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOption
     if failures:
         _stop_workers()
         raise _failure(failures[0]) from failures[0]
+
+
+def _built(
+    build: Callable[[beam.Pipeline], None], runner: beam_runner.PipelineRunner | None, options: PipelineOptions
+) -> beam.Pipeline:
+    pipeline = beam.Pipeline(runner=runner, options=options)
+    # Only transforms in other languages use this folder, and a killed run would leave it behind.
+    os.rmdir(pipeline.local_tempdir)
+    build(pipeline)
+    return pipeline
 
 
 def _dead_worker() -> BaseProcess | None:

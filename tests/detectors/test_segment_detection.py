@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -99,22 +102,26 @@ def test_rows_below_the_floor_and_without_a_box_are_left_out() -> None:
     assert rows.keypoints[:, 0, 0].tolist() == [4, 0]
 
 
-def run_segment(path: Path, detect: Any, *, batch_size: int = 8, seen: list[int] | None = None) -> SegmentFindings:
+def run_segment(
+    path: Path, detect: Any, *, batch_size: int = 8, seen: list[int] | None = None, frame_bytes: int = 1
+) -> SegmentFindings:
     probe = probe_video(path)
     assert isinstance(probe, VideoProbe)
     [spec] = plan_segments(probe, 60)
     times = SegmentTimes()
-    findings = detect_in_segment(
-        SegmentDecoder(path, spec),
-        spec,
-        detect,
-        batch_size=batch_size,
-        floor=0.01,
-        limit_seconds=30,
-        frame_bytes=1,
-        each=lambda one, rows: (seen if seen is not None else []).append(one.frame_index),
-        times=times,
-    )
+    with ThreadPoolExecutor(2) as runs:
+        findings = detect_in_segment(
+            SegmentDecoder(path, spec),
+            spec,
+            detect,
+            batch_size=batch_size,
+            floor=0.01,
+            limit_seconds=30,
+            frame_bytes=frame_bytes,
+            each=lambda one, rows: (seen if seen is not None else []).append(one.frame_index),
+            times=times,
+            runs=runs,
+        )
     assert times.decode_s > 0
     assert max(times.batches) <= batch_size
     return findings
@@ -137,3 +144,28 @@ def test_a_whole_segment(tmp_path: Path) -> None:
     assert findings.failures == [(13, "RuntimeError: thirteen")]
     assert [record.status for record in findings.records].count("lost") == 1
     assert findings.records[13].status == "lost"
+
+
+def test_two_batches_are_run_at_once_and_come_out_in_order(tmp_path: Path) -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def detect(frames: np.ndarray) -> list[FrameDetections]:
+        both.wait()  # breaks where a batch is run alone
+        return [found((read_number(pixels) + 1) / 100) for pixels in frames]
+
+    findings = run_segment(write_clip(tmp_path / "clip.mp4", 32), detect)
+    assert [round(float(rows.scores[0]) * 100) - 1 for rows in findings.frames] == list(range(32))
+    assert not findings.failures
+
+
+def test_batches_of_very_large_frames_are_run_one_by_one(tmp_path: Path) -> None:
+    running = threading.Semaphore(1)
+
+    def detect(frames: np.ndarray) -> list[FrameDetections]:
+        assert running.acquire(blocking=False)
+        time.sleep(0.02)
+        running.release()
+        return [found() for _ in frames]
+
+    findings = run_segment(write_clip(tmp_path / "clip.mp4", 32), detect, frame_bytes=1 << 30)
+    assert len(findings.frames) == 32

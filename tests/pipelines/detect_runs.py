@@ -57,8 +57,8 @@ class DetectRun:
 
     @property
     def model_loads(self) -> int:
-        found = re.search(r"model: +loaded (\d+) times", self.out)
-        return int(found[1]) if found else 0
+        found = re.search(r"model: +loaded (once|\d+ times) \(once a process\)", self.out)
+        return int(found[1].replace("once", "1").split()[0]) if found else 0
 
     @property
     def segments(self) -> tuple[int, int]:

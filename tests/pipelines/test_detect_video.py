@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,7 @@ from transforms.detectors.demo_model import write_shapes_detector
 from transforms.detectors.detector import Detector
 from transforms.detectors.loading import load_detector
 from transforms.shards.record_framing import read_records
+from transforms.videos.deadline import TookTooLong
 
 Capture = pytest.CaptureFixture[str]
 
@@ -67,7 +69,7 @@ def test_every_output_of_a_clip(capsys: Capture, clips: Path, model: Path, tmp_p
     _check_annotated(folder / "annotated.mp4", clips / "first.mp4")
     _check_events(tmp_path / "log")
     leftovers = [path.name for path in (run.folder / ".boxmill").iterdir()]
-    assert sorted(leftovers) == ["lock", "segments"]
+    assert sorted(leftovers) == ["inputs.json", "lock", "segments"]
 
 
 def _check_exports(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -166,6 +168,18 @@ def test_a_finished_run_is_not_done_again(capsys: Capture, clips: Path, model: P
     assert again.code == 0
     assert "nothing was done" in again.out
     assert written == {path: path.stat().st_mtime_ns for path in first.folder.rglob("*") if path.is_file()}
+
+
+def test_a_video_that_was_changed_is_looked_at_again(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    clip = write_shapes_clip(tmp_path / "clip.mp4", 6)
+    run_detect(capsys, clip, model, tmp_path / "out")
+    before = clip.stat()
+    data = bytearray(clip.read_bytes())
+    data[-1] ^= 1  # somewhere in the name of the encoder
+    clip.write_bytes(data)
+    os.utime(clip, ns=(before.st_atime_ns, before.st_mtime_ns - 10**12))  # and older than the results
+    again = run_detect(capsys, clip, model, tmp_path / "out")
+    assert (again.code, again.segments) == (0, (1, 0))
 
 
 def test_other_results_of_the_same_frames_need_no_inference(
@@ -364,6 +378,31 @@ def test_a_slow_decoder_is_given_up_and_tried_again(
     assert again.video("first.mp4")["counts"]["frames"]["processed"] == 90
 
 
+def test_drawing_that_is_cut_short_is_told(
+    capsys: Capture, clips: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*args: Any) -> Any:
+        raise TookTooLong("too slow")
+
+    run_detect(capsys, clips / "first.mp4", model, tmp_path / "out")
+    monkeypatch.setattr(detect_segments, "ahead_within", late)
+    run = run_detect(capsys, clips / "first.mp4", model, tmp_path / "out", "--exports=tfrecord")
+    assert (run.code, run.segments) == (0, (0, 1))
+    warning = "drawn frames and records of segment 0 are cut short: too slow"
+    assert run.video("first.mp4")["warnings"] == [warning]
+    assert f"warning: {warning}" in run.out
+
+
+def test_labels_that_the_font_lacks_are_told(capsys: Capture, clips: Path, model: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("1,빨강\n", encoding="utf-8")
+    flags = (f"--label_map={names}", "--min_score=0.9")
+    plain = run_detect(capsys, clips / "first.mp4", model, tmp_path / "out", *flags)
+    assert "font" not in plain.error
+    drawn = run_detect(capsys, clips / "first.mp4", model, tmp_path / "out", *flags, "--annotated_video")
+    assert "warning: the font cannot draw all of '빨강'; give another one by --font=FILE" in drawn.error
+
+
 def _argv(**values: object) -> list[str]:
     return [f"--{name}={value}" for name, value in values.items()]
 
@@ -386,6 +425,13 @@ REFUSALS = {
     "no rate": ({"sample_fps": "fast"}, "--sample_fps=fast"),
     "no time": ({"segment_seconds": "0"}, "--segment_seconds=0 must be above 0"),
     "not a number": ({"segment_seconds": "nan"}, "--segment_seconds=nan must be above 0"),
+    "endless": ({"segment_time_limit": "inf"}, "--segment_time_limit=inf must be above 0"),
+    "no score": ({"min_score": "nan"}, "--min_score=nan is no number"),
+    "too many pixels": ({"max_megapixels": "inf"}, "--max_megapixels"),
+    "remote output": ({"output": "gs://bucket/found"}, "--output=gs://bucket/found must be a local path"),
+    "remote model": ({"model": "gs://bucket/model"}, "--model=gs://bucket/model must be a local path"),
+    "no font": ({"font": "{tmp}/nothing.ttf"}, "nothing.ttf is no font that can be read"),
+    "not a font": ({"font": "{tmp}/text.pb"}, "text.pb is no font that can be read"),
     "annotations of nothing": ({"as_annotations": "true"}, "--exports=tfrecord"),
 }
 

@@ -33,6 +33,19 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Font:
+    """A font file that all workers reach, and the digest of its content."""
+
+    path: str
+    digest: str
+
+    @classmethod
+    def of_file(cls, path: str) -> Font:
+        with open(path, "rb") as file:
+            return cls(path, hashlib.file_digest(file, "sha256").hexdigest()[:16])
+
+
+@dataclass(frozen=True, slots=True)
 class DetectSettings:
     """All that workers need besides the videos.
 
@@ -47,6 +60,7 @@ class DetectSettings:
       exports: names of formats.
       as_annotations: detections also stand as ground truth in the tfrecord export.
       annotated_video: whether to draw one.
+      font: of its labels; None for the built-in one.
       segment_limit_seconds: how long the decoder of one segment may keep the model waiting, in all.
       log_folder: for TensorBoard, of this run; "" for none.
       boxmill_version: of this program.
@@ -64,6 +78,7 @@ class DetectSettings:
     exports: tuple[str, ...] = ()
     as_annotations: bool = False
     annotated_video: bool = False
+    font: Font | None = None
     segment_limit_seconds: float = 600.0
     log_folder: str = ""
     boxmill_version: str = ""
@@ -79,11 +94,11 @@ class DetectSettings:
 
     def drawing_key(self) -> str:
         """Equal keys, equal drawn frames."""
-        return _digest(self.inference_key(), self.min_score, self.labels)
+        return _digest(self.inference_key(), self.min_score, self.labels, self.font and self.font.digest)
 
     def records_key(self) -> str:
         """Equal keys, equal records of the tfrecord export."""
-        return _digest(self.drawing_key(), self.as_annotations)
+        return _digest(self.inference_key(), self.min_score, self.labels, self.as_annotations)
 
     def video_key(self, name: str, fingerprint: str) -> str:
         """Equal keys, equal folders of a video's results."""
@@ -103,6 +118,7 @@ class DetectSettings:
             "exports": sorted(self.exports),
             "as_annotations": self.as_annotations,
             "annotated_video": self.annotated_video,
+            "font": self.font.digest if self.font else None,
             "label_map": _digest(self.labels) if self.labels else None,
             "boxmill_version": self.boxmill_version,
         }

@@ -43,7 +43,7 @@ def draw_detections(
       scores, classes, labels: of each box.
       masks: [n, h, w], 0 to 1, each stretched over its box; above a half is object.
       keypoints: [n, k, 2], y, x as fractions of the frame; those that are not finite are left out.
-      font_path: a TrueType font, for labels in a script that the built-in one lacks (it has Latin alone).
+      font_path: a TrueType font, for labels in a script that the built-in one lacks (it has ASCII alone).
     """
     height, width = pixels.shape[:2]
     order = np.argsort(scores, kind="stable")
@@ -67,6 +67,17 @@ def draw_detections(
         text = f"{labels[i]} {scores[i]:.2f}"
         _tag(draw, text, (float(edges[i][1]), float(edges[i][0])), (width, height), font, int(classes[i]))
     return np.asarray(image)
+
+
+def can_draw(text: str, font_path: str | None = None) -> bool:
+    """Whether a font, or the built-in one, has all characters of a text.
+
+    Raises:
+      OSError: the file is no font.
+    """
+    font = _font(16, font_path)
+    absent = bytes(font.getmask("\U0010fffe"))  # of what no font has
+    return all(character.isspace() or bytes(font.getmask(character)) != absent for character in text)
 
 
 @lru_cache(maxsize=8)

@@ -5,6 +5,7 @@
     OUTPUT/manifest.json                 over all videos, written last
     OUTPUT/<stem>-<8 hex>/               of one video; moved here whole
     OUTPUT/.boxmill/segments/            raw detections of every finished segment, by content
+    OUTPUT/.boxmill/inputs.json          files of the last complete run, to tell that none has changed
     OUTPUT/.boxmill/pixels/              drawn segments and record parts; gone when their video is finished
 """
 

@@ -67,6 +67,7 @@ def _drawing(encoder: SegmentEncoder, settings: DetectSettings) -> Sink:
             names,
             masks=shown.masks,
             keypoints=shown.keypoints,
+            font_path=settings.font.path if settings.font else None,
         )
         encoder.write(frame.pts, pixels)
 

@@ -11,12 +11,13 @@ from dataclasses import asdict
 from typing import Any
 
 from transforms.detections.detect_settings import DetectSettings
-from transforms.detections.output_folder import FORMAT_VERSION, KIND, MANIFEST_FILE, OutputFolder, read_manifest
+from transforms.detections.output_folder import FORMAT_VERSION, KIND, OutputFolder, read_manifest
+from transforms.shards.atomic_file import write_atomically
 from transforms.videos.find_videos import VideoFile
-from transforms.videos.reasons import VideoReason
+from transforms.videos.reasons import TRIED_AGAIN
 
+_INPUTS_FILE = "inputs.json"
 _OF_A_VIDEO = ("video", "folder", "status", "reason", "detail", "counts", "warnings")
-_TRIED_AGAIN = (VideoReason.DECODE_TIMEOUT, VideoReason.PROBE_TIMEOUT)
 
 
 def described_inputs(files: Sequence[VideoFile]) -> dict[str, Any]:
@@ -50,6 +51,23 @@ def run_manifest(
     }
 
 
+def remember_inputs(folder: OutputFolder, files: Sequence[VideoFile]) -> None:
+    """Notes, beside the work that is kept, by which a later run tells that no file has changed."""
+    write_atomically(os.path.join(folder.work, _INPUTS_FILE), _noted(files))
+
+
+def _noted(files: Sequence[VideoFile]) -> bytes:
+    return json.dumps([[file.path, file.size, file.modified] for file in files]).encode()
+
+
+def _are_as_noted(folder: OutputFolder, files: Sequence[VideoFile]) -> bool:
+    try:
+        with open(os.path.join(folder.work, _INPUTS_FILE), "rb") as file:
+            return file.read() == _noted(files)
+    except FileNotFoundError:
+        return False
+
+
 def finished_run(folder: OutputFolder, settings: DetectSettings, files: Sequence[VideoFile]) -> dict[str, Any] | None:
     """The manifest of a run with these inputs and settings that is complete; None where there is work to do."""
     manifest = read_manifest(folder.path)
@@ -61,13 +79,11 @@ def finished_run(folder: OutputFolder, settings: DetectSettings, files: Sequence
         json.dumps(manifest.get(key), sort_keys=True) == json.dumps(wanted[key], sort_keys=True)
         for key in ("model", "settings", "classes", "inputs")
     )
-    written = os.stat(os.path.join(folder.path, MANIFEST_FILE)).st_mtime
-    changed = any(file.modified > written for file in files)
     complete = all(_is_there(folder, video) for video in manifest["videos"])
-    return manifest if same and complete and not changed else None
+    return manifest if same and complete and _are_as_noted(folder, files) else None
 
 
 def _is_there(folder: OutputFolder, video: Mapping[str, Any]) -> bool:
-    if video["reason"] in _TRIED_AGAIN:
+    if video["reason"] in TRIED_AGAIN:
         return False
     return not video["folder"] or read_manifest(os.path.join(folder.path, video["folder"])) is not None

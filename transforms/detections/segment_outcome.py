@@ -12,15 +12,17 @@ class SegmentOutcome:
     Attributes:
       index: of the segment in its video.
       findings: path of the file.
-      reused: an earlier run had them.
       first_frame: index of the segment's first frame.
+      reused: an earlier run had them.
       frames: processed in this run.
       seconds: that this took.
+      cut_short: why a picture or record of some frames is missing beside the findings; "" if none is.
     """
 
     index: int
     findings: str
-    reused: bool
     first_frame: int
+    reused: bool = False
     frames: int = 0
     seconds: float = 0.0
+    cut_short: str = ""

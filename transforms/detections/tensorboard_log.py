@@ -30,7 +30,7 @@ from transforms.videos.deadline import TookTooLong, ahead_within
 from transforms.videos.decoding import SegmentDecoder
 from transforms.videos.reasons import VideoRefused
 from transforms.videos.remote_videos import source_of
-from transforms.videos.segments import SegmentSpec, plan_segments
+from transforms.videos.segments import SegmentSpec
 from transforms.videos.video_parts import ProbedVideo
 
 _FILE_VERSION = "brain.Event:2"
@@ -124,7 +124,7 @@ def _images(video: ProbedVideo, outcomes: Sequence[SegmentOutcome], settings: De
     """Evenly spread segments' frames with the most detections, annotated."""
     if isinstance(video.probe, VideoRefused) or not outcomes:
         return
-    specs = plan_segments(video.probe, settings.cut.segment_seconds, sampling=settings.cut.sampling)
+    specs = settings.cut.segments(video.probe)
     chosen = sorted({round(i * (len(outcomes) - 1) / max(1, _IMAGES - 1)) for i in range(_IMAGES)})
     for place in chosen:
         findings = load_findings(outcomes[place].findings)
@@ -141,7 +141,14 @@ def _image(path: str, spec: SegmentSpec, rows: FrameRows, settings: DetectSettin
                 continue
             names = [settings.labels.get(class_id, f"class_{class_id}") for class_id in rows.classes.tolist()]
             drawn = draw_detections(
-                frame.pixels, rows.boxes, rows.scores, rows.classes, names, masks=rows.masks, keypoints=rows.keypoints
+                frame.pixels,
+                rows.boxes,
+                rows.scores,
+                rows.classes,
+                names,
+                masks=rows.masks,
+                keypoints=rows.keypoints,
+                font_path=settings.font.path if settings.font else None,
             )
             stream = io.BytesIO()
             Image.fromarray(drawn).save(stream, "PNG")

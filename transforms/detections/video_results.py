@@ -48,17 +48,14 @@ from transforms.videos.frame_ledger import (
     video_status,
 )
 from transforms.videos.probe import VideoProbe
-from transforms.videos.reasons import VideoReason, VideoRefused
+from transforms.videos.reasons import TRIED_AGAIN, VideoReason, VideoRefused
 from transforms.videos.remote_videos import source_of
-from transforms.videos.segments import SegmentSpec, plan_segments
 from transforms.videos.video_parts import ProbedVideo
 
 DETECTIONS_FILE, FRAMES_FILE = "detections.parquet", "frames.parquet"
 ANNOTATED_FILE = "annotated.mp4"
 EXPORTS_FOLDER = "exports"
 _LISTED = 20
-# What another run may do better: a machine was too slow.
-_TRIED_AGAIN = (VideoReason.DECODE_TIMEOUT, VideoReason.PROBE_TIMEOUT)
 
 
 @dataclass(slots=True)
@@ -102,7 +99,7 @@ def finished_results(settings: DetectSettings, name: str, fingerprint: str) -> d
     manifest = read_manifest(OutputFolder(settings.output).video(name, fingerprint))
     if manifest is None or manifest.get("key") != settings.video_key(name, fingerprint):
         return None
-    return None if manifest["reason"] in _TRIED_AGAIN else manifest
+    return None if manifest["reason"] in TRIED_AGAIN else manifest
 
 
 def names_by_folder(video: ProbedVideo) -> list[list[str]]:
@@ -129,21 +126,24 @@ def write_results(
     finished = finished_results(settings, name, video.fingerprint) if video.fingerprint else None
     if finished is not None:
         return finished
-    if isinstance(video.probe, VideoRefused):
-        reason, detail = video.probe.reason, video.probe.detail
-        manifest = _manifest(video, name, settings, "rejected", reason, detail, count_frames([]), _Account(), 0)
-    else:
-        manifest = {}
     if not video.fingerprint:  # not even its bytes could be read, so there is nothing to name a folder by
-        return manifest
+        return _refused(video, name, settings)
     final = OutputFolder(settings.output).video(name, video.fingerprint)
     new = aside(final)
-    if not isinstance(video.probe, VideoRefused):
+    if isinstance(video.probe, VideoRefused):
+        manifest = _refused(video, name, settings)
+    else:
         manifest = _write_probed(new, video, video.probe, name, outcomes, settings)
     with open(os.path.join(new, MANIFEST_FILE), "wb") as file:
         file.write(manifest_bytes(manifest))
     put_in_place(new, final)
     return manifest
+
+
+def _refused(video: ProbedVideo, name: str, settings: DetectSettings) -> dict[str, Any]:
+    assert isinstance(video.probe, VideoRefused)
+    reason, detail = video.probe.reason, video.probe.detail
+    return _manifest(video, name, settings, "rejected", reason, detail, count_frames([]), _Account(), 0)
 
 
 def _write_probed(
@@ -186,6 +186,8 @@ def _tables(
             raise FileNotFoundError(f"{outcome.findings} was there a moment ago; did somebody remove it?")
         shown = [rows for frame in findings.frames if len((rows := frame.above(settings.min_score)).scores)]
         account.add(findings, shown, settings.labels)
+        if outcome.cut_short:
+            account.warnings[outcome.cut_short] = None
         yield detection_table(
             facts,
             [rows.detections() for rows in shown],
@@ -243,11 +245,7 @@ def _write_annotated(folder: str, video: ProbedVideo, probe: VideoProbe, setting
 
 def _product_files(video: ProbedVideo, probe: VideoProbe, settings: DetectSettings) -> list[Mapping[str, str]]:
     folder = OutputFolder(settings.output)
-    return [product_files(folder, video.fingerprint, spec.name, settings) for spec in _specs(probe, settings)]
-
-
-def _specs(probe: VideoProbe, settings: DetectSettings) -> tuple[SegmentSpec, ...]:
-    return plan_segments(probe, settings.cut.segment_seconds, max_pixels=settings.cut.max_pixels)
+    return [product_files(folder, video.fingerprint, spec.name, settings) for spec in settings.cut.segments(probe)]
 
 
 def _manifest(

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -21,8 +22,9 @@ from transforms.detections.segment_findings import FrameRows, SegmentFindings
 from transforms.detections.segment_outcome import SegmentOutcome
 from transforms.detections.tables import VideoFacts
 from transforms.detectors.detector import Detector
+from transforms.detectors.freed_memory import keep_freed_memory
 from transforms.detectors.loading import load_detector
-from transforms.detectors.segment_detection import SegmentTimes, detect_in_segment
+from transforms.detectors.segment_detection import RUNS_AT_ONCE, SegmentTimes, detect_in_segment
 from transforms.videos.deadline import TookTooLong, ahead_within
 from transforms.videos.decoding import DecodedFrame, SegmentDecoder
 from transforms.videos.frame_ledger import count_frames
@@ -45,11 +47,12 @@ _batch_size = Metrics.distribution(NAMESPACE, "batch_size")
 
 
 class LoadedModel:
-    """A detector, and how long it took to load; one for each process."""
+    """A detector, the threads that run it, and how long it took to load; one for each process."""
 
     def __init__(self, settings: DetectSettings) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it tells users what its own functions do
+        keep_freed_memory()
         begun = time.monotonic()
         self.detector: Detector = load_detector(
             settings.model_path,
@@ -58,6 +61,7 @@ class LoadedModel:
             trust_model=settings.trust_model,
         )
         self.load_ms = round(1000 * (time.monotonic() - begun))
+        self.runs = ThreadPoolExecutor(RUNS_AT_ONCE, thread_name_prefix="model")
         self._lock = threading.Lock()
         self._is_counted = False
 
@@ -100,34 +104,40 @@ class _DetectSegmentDoFn(beam.DoFn):
         segment = part.spec.name
         path = folder.findings(part.fingerprint, segment, settings)
         files = product_files(folder, part.fingerprint, segment, settings)
-        findings, is_reused = load_findings(path), True
-        begun, times = time.monotonic(), SegmentTimes()
-        if findings is None:
-            model, is_reused = self._load(), False
-            model.count_once()
-            findings = infer(part, model.detector, settings, files, times)
-            if findings.timed_out:
-                path = folder.attempt(part.fingerprint, segment, settings)
-            save_findings(path, findings)
-        elif missing := {kind: file for kind, file in files.items() if not os.path.exists(file)}:
-            redraw(part, findings, settings, missing)
-        _count(findings, times, is_reused)
-        frames, seconds = sum(times.batches), time.monotonic() - begun
-        first = part.spec.first_frame_index
-        yield part.fingerprint, SegmentOutcome(part.spec.index, path, is_reused, first, frames, seconds)
+        index, first = part.spec.index, part.spec.first_frame_index
+        known = load_findings(path)
+        if known is not None:
+            missing = {kind: file for kind, file in files.items() if not os.path.exists(file)}
+            cut_short = redraw(part, known, settings, missing) if missing else ""
+            _count_reused(known)
+            yield part.fingerprint, SegmentOutcome(index, path, first, reused=True, cut_short=cut_short)
+            return
+        begun, times, model = time.monotonic(), SegmentTimes(), self._load()
+        model.count_once()
+        findings = infer(part, model, settings, files, times)
+        if findings.timed_out:
+            path = folder.attempt(part.fingerprint, segment, settings)
+        save_findings(path, findings)
+        _count_inferred(findings, times, model.detector.batch_size)
+        seconds = time.monotonic() - begun
+        yield part.fingerprint, SegmentOutcome(index, path, first, frames=sum(times.batches), seconds=seconds)
 
 
-def _count(findings: SegmentFindings, times: SegmentTimes, is_reused: bool) -> None:
+def _count_reused(findings: SegmentFindings) -> None:
     counts = count_frames(findings.records)
-    if is_reused:
-        _segments_reused.inc()
-        _frames_reused.inc(counts.expected)
-        return
+    _segments_reused.inc()
+    _frames_reused.inc(counts.expected - counts.skipped)
+
+
+def _count_inferred(findings: SegmentFindings, times: SegmentTimes, at_once: int) -> None:
+    """``at_once``: frames that one run of the model takes."""
+    counts = count_frames(findings.records)
     _segments_inferred.inc()
-    _frames_done.inc(counts.skipped + counts.lost)  # the processed ones were counted as they came
-    _batches.inc(len(times.batches))
-    for size in times.batches:
-        _batch_size.update(size)
+    _frames_done.inc(counts.lost)  # the processed ones were counted as they came
+    for frames in times.batches:
+        for first in range(0, frames, at_once):
+            _batches.inc()
+            _batch_size.update(min(at_once, frames - first))
     _inference_ms.inc(round(1000 * times.inference_s))
     _decode_ms.inc(round(1000 * times.decode_s))
     for record in findings.records:
@@ -135,7 +145,7 @@ def _count(findings: SegmentFindings, times: SegmentTimes, is_reused: bool) -> N
 
 
 def infer(
-    part: VideoPart, detector: Detector, settings: DetectSettings, files: Mapping[str, str], times: SegmentTimes
+    part: VideoPart, model: LoadedModel, settings: DetectSettings, files: Mapping[str, str], times: SegmentTimes
 ) -> SegmentFindings:
     """A segment's findings by the model; ``files`` are written on the way."""
     spec = part.spec
@@ -149,19 +159,24 @@ def infer(
         findings = detect_in_segment(
             SegmentDecoder(source_of(part.path), spec),
             spec,
-            detector.detect,
+            model.detector.detect,
             batch_size=settings.batch_size,
             floor=settings.floor,
             limit_seconds=settings.segment_limit_seconds,
             frame_bytes=3 * part.width * part.height,
             each=each,
             times=times,
+            runs=model.runs,
         )
-    return replace(findings, warnings=detector.warnings)
+    return replace(findings, warnings=model.detector.warnings)
 
 
-def redraw(part: VideoPart, findings: SegmentFindings, settings: DetectSettings, files: Mapping[str, str]) -> None:
-    """Writes pixel products of a segment whose findings are known: decoding alone, no model."""
+def redraw(part: VideoPart, findings: SegmentFindings, settings: DetectSettings, files: Mapping[str, str]) -> str:
+    """Writes pixel products of a segment whose findings are known: decoding alone, no model.
+
+    Returns:
+      Why they are cut short; "" where they are not.
+    """
     known = {rows.frame_index: rows for rows in findings.frames}
     processed = {record.frame_index for record in findings.records if record.status == "processed"}
     decoder = SegmentDecoder(source_of(part.path), part.spec)
@@ -171,9 +186,8 @@ def redraw(part: VideoPart, findings: SegmentFindings, settings: DetectSettings,
                 if frame.frame_index in processed:
                     sink(frame, known.get(frame.frame_index) or FrameRows.none(frame.frame_index))
         except TookTooLong as error:
-            logging.warning(
-                "%s: drawn frames and records of segment %s are cut short: %s", part.name, part.spec.name, error
-            )
+            return f"drawn frames and records of segment {part.spec.index} are cut short: {error}"
+    return ""
 
 
 def _facts(part: VideoPart, settings: DetectSettings) -> VideoFacts:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,6 +24,8 @@ T = TypeVar("T")
 Frames = npt.NDArray[np.uint8]
 Detect = Callable[[Frames], Sequence[FrameDetections]]
 
+# While one run of the model is in what only one core can do, another one uses the others.
+RUNS_AT_ONCE = 2
 _ERROR_LENGTH = 300
 _MOST_AHEAD_BYTES = 256 << 20
 
@@ -32,7 +36,7 @@ class SegmentTimes:
 
     Attributes:
       decode_s: spent in the decoder, most of it beside the model.
-      inference_s: spent in the model.
+      inference_s: with at least one run of the model under way.
       batches: frames of each run of the model.
     """
 
@@ -52,8 +56,9 @@ def detect_in_segment(
     frame_bytes: int,
     each: Callable[[DecodedFrame, FrameRows], None],
     times: SegmentTimes,
+    runs: Executor,
 ) -> SegmentFindings:
-    """Decodes ahead of the model in a thread, and runs the model over fixed batches of frames.
+    """Decodes ahead of the model in a thread, and runs the model over fixed batches of frames in others.
 
     Batches begin with the segment and hold ``batch_size`` frames, the last one the rest; so what shares a batch
     depends on the segment alone.
@@ -63,22 +68,24 @@ def detect_in_segment(
       floor: detections of a lower score are left out.
       limit_seconds: for all waiting for the decoder.
       frame_bytes: of one decoded frame; large ones are decoded less far ahead.
-      each: called with each processed frame, in order.
+      each: called with each processed frame, in order, in the caller's thread.
       times: filled in.
+      runs: runs the model, on ``RUNS_AT_ONCE`` batches at a time.
     """
     processed: set[int] = set()
     rows: list[FrameRows] = []
     failures: list[tuple[int, str]] = []
     dropped = clipped = 0
     ahead = max(1, min(2 * batch_size, _MOST_AHEAD_BYTES // max(1, frame_bytes)))
+    waiting = RUNS_AT_ONCE if batch_size * frame_bytes * RUNS_AT_ONCE <= _MOST_AHEAD_BYTES else 0
     given_up: list[TookTooLong] = []
     frames = ahead_within(_timed(decoder, times), limit_seconds, depth=ahead)
-    for batch in batches(frames, batch_size, given_up):
-        begun = time.monotonic()
-        found = detect_each(batch, detect)
-        times.inference_s += time.monotonic() - begun
+    last_ended = 0.0
+    for batch, run in in_flight(batches(frames, batch_size, given_up), detect, runs, waiting):
+        times.inference_s += max(0.0, run.ended - max(run.begun, last_ended))
+        last_ended = max(last_ended, run.ended)
         times.batches.append(len(batch))
-        for frame, result in zip(batch, found, strict=True):
+        for frame, result in zip(batch, run.results, strict=True):
             if isinstance(result, str):
                 failures.append((frame.frame_index, result))
                 continue
@@ -120,6 +127,42 @@ def batches(frames: Iterable[DecodedFrame], size: int, given_up: list[TookTooLon
         given_up.append(error)
     if batch:
         yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What ``detect_each`` gave for a batch, and when, by the monotonic clock."""
+
+    results: list[FrameDetections | str]
+    begun: float
+    ended: float
+
+
+def in_flight(
+    waiting_batches: Iterable[list[DecodedFrame]], detect: Detect, runs: Executor, most: int
+) -> Iterator[tuple[list[DecodedFrame], Run]]:
+    """Each batch with what came of it, in order; while one is looked at, up to ``most`` more are on their way."""
+    under_way: deque[tuple[list[DecodedFrame], Future[Run]]] = deque()
+
+    def oldest() -> tuple[list[DecodedFrame], Run]:
+        batch, future = under_way.popleft()
+        return batch, future.result()
+
+    try:
+        for batch in waiting_batches:
+            under_way.append((batch, runs.submit(_run, batch, detect)))
+            if len(under_way) > most:
+                yield oldest()
+        while under_way:
+            yield oldest()
+    finally:
+        for _, future in under_way:
+            future.cancel()
+
+
+def _run(batch: Sequence[DecodedFrame], detect: Detect) -> Run:
+    begun = time.monotonic()
+    return Run(detect_each(batch, detect), begun, time.monotonic())
 
 
 def detect_each(batch: Sequence[DecodedFrame], detect: Detect) -> list[FrameDetections | str]:

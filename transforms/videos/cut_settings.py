@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from transforms.videos.probe import VideoProbe
 from transforms.videos.sampling import Sampling
+from transforms.videos.segments import SegmentSpec, plan_segments
 from transforms.videos.sources import DEFAULT_MAX_PIXELS
 
 
@@ -25,3 +27,7 @@ class CutSettings:
     segment_seconds: float = 30.0
     limit_seconds: float = 600.0
     max_pixels: int = DEFAULT_MAX_PIXELS
+
+    def segments(self, probe: VideoProbe) -> tuple[SegmentSpec, ...]:
+        """How a probed video is cut."""
+        return plan_segments(probe, self.segment_seconds, sampling=self.sampling, max_pixels=self.max_pixels)

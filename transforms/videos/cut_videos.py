@@ -15,7 +15,6 @@ from transforms.videos.find_videos import VideoFile
 from transforms.videos.probe import VideoProbe, describe, probe_video
 from transforms.videos.reasons import VideoReason, VideoRefused
 from transforms.videos.remote_videos import source_of
-from transforms.videos.segments import plan_segments
 from transforms.videos.sources import fingerprint
 from transforms.videos.video_parts import ProbedVideo, VideoPart
 
@@ -61,9 +60,8 @@ def cut_video(element: tuple[str, ProbedVideo], settings: CutSettings, is_wanted
     if isinstance(probe, VideoRefused) or not is_wanted(video):
         return
     aspect = 1 / probe.pixel_aspect if probe.quarter_turns % 2 else probe.pixel_aspect
-    specs = plan_segments(probe, settings.segment_seconds, sampling=settings.sampling, max_pixels=settings.max_pixels)
-    for spec in specs:
-        _frames_planned.inc(len(spec.pts))
+    for spec in settings.segments(probe):
+        _frames_planned.inc(len(spec.pts) - len(spec.skipped_pts))
         yield VideoPart(video.fingerprint, video.path, video.names[0], probe.width, probe.height, str(aspect), spec)
 
 

@@ -30,6 +30,10 @@ class VideoReason(StrEnum):
     LEDGER_NOT_CLOSED = "ledger_not_closed"
 
 
+# What another run may do better: this one's machine was too slow.
+TRIED_AGAIN = frozenset({VideoReason.PROBE_TIMEOUT, VideoReason.DECODE_TIMEOUT})
+
+
 @dataclass(frozen=True, slots=True)
 class VideoRefused:
     """A video that cannot be used. A value, not an exception: the other videos go on.
