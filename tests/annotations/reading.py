@@ -40,3 +40,8 @@ def reasons(read: Read, content: Any) -> list[str]:
         if isinstance(reading, AnnotatedImage | Rejection):
             found += [f"-{problem.reason}" for problem in reading.problems]
     return found
+
+
+def lines(*values: Any) -> str:
+    """Values as lines of JSON."""
+    return "\n".join(json.dumps(value, ensure_ascii=False) for value in values)

@@ -11,7 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.annotations import test_createml, test_datumaro, test_label_studio, test_labelme, test_via, test_vott
+from tests.annotations import (
+    test_bdd100k,
+    test_createml,
+    test_crowdhuman,
+    test_datumaro,
+    test_label_studio,
+    test_labelbox,
+    test_labelme,
+    test_sagemaker,
+    test_supervisely,
+    test_vertex_ai,
+    test_via,
+    test_vott,
+)
 from tests.annotations.reading import readings
 from tests.sample_data import coco, coco_box, coco_image
 from transforms.annotations.formats import FORMATS
@@ -23,6 +36,32 @@ HANGUL = "고양이"
 # A value, or a list of values for formats of one value a line.
 SAMPLES: dict[str, Any] = {
     "coco": coco([coco_image(1, "a.jpg")], [coco_box(1, 1, [0, 0, 1, 1])], [{"id": 1, "name": HANGUL}]),
+    "bdd100k": [
+        test_bdd100k.frame(
+            test_bdd100k.label(HANGUL),
+            test_bdd100k.label(
+                box=None, poly2d=[{"vertices": [[1, 2], [3, 4], [5, 9]], "types": "LCC", "closed": True}]
+            ),
+        )
+    ],
+    "crowdhuman": [test_crowdhuman.line(test_crowdhuman.person(tag=HANGUL), test_crowdhuman.person(None))] * 2,
+    "labelbox": [
+        test_labelbox.row(
+            test_labelbox.label(
+                test_labelbox.item(HANGUL),
+                test_labelbox.item(box=None, polygon=[{"x": 1, "y": 2}]),
+                classifications=[{"radio_answer": {"name": "x"}, "text_answer": {"content": "y"}}],
+            )
+        )
+    ],
+    "sagemaker": [test_sagemaker.line(test_sagemaker.item(1)), test_sagemaker.line(test_sagemaker.item(1))],
+    "supervisely": test_supervisely.supervisely(
+        test_supervisely.item(name=HANGUL),
+        test_supervisely.item("polygon"),
+        test_supervisely.bitmap(test_supervisely.packed([[True]])),
+        tags=[{"name": "train", "value": None}],
+    ),
+    "vertex_ai": [test_vertex_ai.line(test_vertex_ai.item(HANGUL)), test_vertex_ai.line(test_vertex_ai.item(HANGUL))],
     "createml": test_createml.createml(test_createml.item(HANGUL)),
     "datumaro": test_datumaro.datumaro(
         test_datumaro.item(
@@ -53,7 +92,7 @@ SAMPLES: dict[str, Any] = {
         test_labelme.shape(HANGUL), test_labelme.shape(HANGUL, "polygon", [(1, 2), (3, 4), (5, 9)])
     ),
 }
-LINES: frozenset[str] = frozenset()
+LINES = ("crowdhuman", "labelbox", "sagemaker", "vertex_ai")
 
 
 def text_of(name: str, value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,3 +28,18 @@ def png_of_row_runs(runs: Sequence[int], width: int, height: int) -> bytes:
         return b""
     values = np.arange(len(runs)) % 2 == 1
     return png_of_pixels(np.repeat(values, np.asarray(runs, np.int64)).reshape(height, width))
+
+
+def pixels_of_png(data: bytes) -> NDArray[np.bool_] | None:
+    """The pixels [height, width] of a PNG that are not 0, or not transparent if it knows that; None if it is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image: Image.Image = Image.open(io.BytesIO(data), formats=["PNG"])
+            if image.width * image.height > MAX_PIXELS:
+                return None
+            if image.mode in ("RGBA", "LA"):
+                image = image.getchannel("A")
+            return np.asarray(image if image.mode in ("1", "L", "P") else image.convert("L")) > 0
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None

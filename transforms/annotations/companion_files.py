@@ -18,6 +18,7 @@ ANNOTATION_FOLDERS = {
     "xmls": "images",
     "xml": "images",
     "labels": "images",
+    "ann": "img",
     "labeltxt": "images",
     "label_2": "image_2",
     "label_02": "image_02",

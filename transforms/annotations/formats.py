@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from transforms.annotations import (
+    bdd100k,
     coco,
     createml,
+    crowdhuman,
     csv_boxes,
     cvat,
     datumaro,
     label_studio,
+    labelbox,
     labelme,
+    sagemaker,
+    supervisely,
     tfrecord,
+    vertex_ai,
     via,
     voc,
     vott,
@@ -85,14 +91,20 @@ class AnnotationFormat:
 
 
 _MODULES: dict[str, FormatModule] = {
+    "bdd100k": bdd100k,
     "coco": coco,
     "createml": createml,
     "csv": csv_boxes,
+    "crowdhuman": crowdhuman,
     "cvat": cvat,
     "datumaro": datumaro,
     "label_studio": label_studio,
+    "labelbox": labelbox,
     "labelme": labelme,
+    "sagemaker": sagemaker,
+    "supervisely": supervisely,
     "tfrecord": tfrecord,
+    "vertex_ai": vertex_ai,
     "via": via,
     "voc": voc,
     "vott": vott,

@@ -59,3 +59,21 @@ def _cos_sin(angle: float) -> tuple[float, float]:
     if not math.isfinite(angle):
         return math.nan, math.nan
     return math.cos(math.radians(angle)), math.sin(math.radians(angle))
+
+
+def with_holes(ring: Ring, holes: Sequence[Ring]) -> Ring:
+    """A ring that encloses the area of ``ring`` without that of its holes: a seam of no width leads to each hole."""
+    result = [*ring, *ring[:2]] if holes else [*ring]
+    for hole in holes:
+        points = [*zip(hole[0::2], hole[1::2], strict=True)]
+        if _area(hole) * _area(ring) > 0:  # inside a seam the way back is the other way round
+            points.reverse()
+        result += [value for point in [*points, points[0]] for value in point]
+        result += ring[:2]
+    return tuple(result)
+
+
+def _area(ring: Ring) -> float:
+    """Twice the signed area inside a ring."""
+    xs, ys = ring[0::2], ring[1::2]
+    return sum(x * y1 - x1 * y for x, y, x1, y1 in zip(xs, ys, (*xs[1:], xs[0]), (*ys[1:], ys[0]), strict=True))
