@@ -22,6 +22,9 @@ numbers = st.integers(-40, 400).map(lambda value: value / 4)
 sides = st.integers(1, 400).map(lambda value: value / 4)
 
 
+ONE_POINT = [{"label_id": 0, "labels": ["nose"]}]
+
+
 def bbox(label: Any = 0, box: Any = (1, 2, 10, 20), kind: Any = "bbox", **more: Any) -> dict[str, Any]:
     start = {"id": 5, "type": kind, "attributes": {}, "group": 0, "label_id": label}
     return {**start, **({"bbox": box} if kind == "bbox" else {}), **more}
@@ -130,7 +133,11 @@ def test_labels_and_captions_of_the_picture() -> None:
         (datumaro(item(bbox(kind="cuboid_3d"))), ["-shape_unsupported"]),
         (datumaro(item(bbox(kind=["bbox"]))), ["-shape_unsupported"]),
         (datumaro(item(bbox(kind="points", points=[1, 2]))), ["-shape_unsupported"]),
-        (datumaro(item(bbox(kind="mask", rle={"counts": "1", "size": [30, 40]}))), ["-shape_unsupported"]),
+        (datumaro(item(bbox(kind="mask", rle={"counts": "1", "size": [30, 40]}))), ["-rle_invalid"]),
+        (datumaro(item(bbox(kind="mask", rle={"counts": "4", "size": [2, 2]}))), ["-box_empty"]),
+        (datumaro(item(bbox(kind="points", points=[1, 2], visibility=[0])), points=ONE_POINT), ["-field_missing"]),
+        (datumaro(item(bbox(kind="points", points=[1, 2], visibility=[3])), points=ONE_POINT), ["-field_not_number"]),
+        (datumaro(item(bbox(kind="points", points=[1, 2, 3, 4])), points=ONE_POINT), ["-field_missing"]),
         (datumaro(item(bbox(kind="mask", rle={"counts": [1], "size": [30, 40]}))), ["-field_missing"]),
         (datumaro(item(bbox(kind="mask", rle={"counts": "1", "size": [30, None]}))), ["-field_missing"]),
         (datumaro(item(bbox(kind="polygon", points=[1, 2, 3]))), ["-field_missing"]),

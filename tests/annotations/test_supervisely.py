@@ -160,15 +160,18 @@ def test_awkward(content: Any, expected: list[str]) -> None:
     assert reasons(read, content) == expected
 
 
-def test_bitmap_that_unpacks_without_end_is_no_bomb() -> None:
-    bomb = base64.b64encode(zlib.compress(b"\0" * (256 << 20))).decode()
-    assert reasons(read, supervisely(bitmap(bomb))) == ["-mask_unreadable"]
+def test_bitmap_that_unpacks_to_too_much_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = supervisely(bitmap(packed(np.random.default_rng(0).random((50, 50)) > 0.5)))
+    assert reasons(read, content) == ["ok"]
+    monkeypatch.setattr("transforms.annotations.supervisely.MAX_BITMAP_BYTES", 100)
+    assert reasons(read, content) == ["-mask_unreadable"]
 
 
 @pytest.mark.parametrize(
     ("head", "is_supervisely"),
     [
         (b'{"description": "", "tags": [], "size": {"height"', True),
+        (b'{"size": {"width": 4}, "objects": [', True),
         (b'{"size": {}, "tags": {}}', False),
         (b'{"tags": [], "size": 3}', False),
         (b"", False),

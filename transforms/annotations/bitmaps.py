@@ -1,4 +1,4 @@
-"""Masks that formats store in ways of their own, as small PNG files for ``MaskBitmap``."""
+"""Masks that formats store in ways of their own, as small PNG files for ``MaskBitmap``; the boxes around masks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from transforms.annotations.refusals import Refused
+from transforms.ledger.reasons import Reason
+from transforms.masks.mask_refused import MaskRefused
+from transforms.masks.run_lengths import changes_of_rle
+from transforms.records import Box, Rle
 
 MAX_PIXELS = 1 << 26
 
@@ -43,3 +49,26 @@ def pixels_of_png(data: bytes) -> NDArray[np.bool_] | None:
             return np.asarray(image if image.mode in ("1", "L", "P") else image.convert("L")) > 0
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
+
+
+def box_of_rle(rle: Rle) -> Box:
+    """The edges around the pixels of COCO run lengths.
+
+    Raises:
+      Refused: the run lengths are none of a picture of that size, or cover no pixel.
+    """
+    try:
+        changes = changes_of_rle(rle, rle.width, rle.height)
+    except MaskRefused as refused:
+        raise Refused(refused.reason, refused.detail) from None
+    ends = np.append(changes, rle.width * rle.height) if len(changes) % 2 else changes
+    starts, lasts = ends[0::2], ends[1::2] - 1
+    is_run = lasts >= starts
+    starts, lasts = starts[is_run], lasts[is_run]
+    if not len(starts):
+        raise Refused(Reason.BOX_EMPTY, "the mask covers no pixel")
+    # A run that goes on in the next column reaches the bottom of the one and the top of the other.
+    is_within = starts // rle.height == lasts // rle.height
+    ymin = int((starts % rle.height).min()) if is_within.all() else 0
+    ymax = int((lasts % rle.height).max()) + 1 if is_within.all() else rle.height
+    return Box(int(starts[0] // rle.height), ymin, int(lasts[-1] // rle.height) + 1, ymax)

@@ -94,15 +94,15 @@ def _decode_brush(rle: list[Any], width: int, height: int) -> NDArray[np.bool_]:
     count = width * height * 4
     if width * height > MAX_PIXELS or not all(type(item) is int and 0 <= item < 256 for item in rle):
         raise Refused(Reason.FIELD_NOT_NUMBER, f"the rle is no list of bytes for {width}x{height} pixels")
-    bits = np.unpackbits(np.array(rle, np.uint8))
+    bits = "".join(f"{item:08b}" for item in rle)
     position = 0
 
     def take(size: int) -> int:
         nonlocal position
-        if position + size > bits.size:
-            raise Refused(Reason.FIELD_NOT_NUMBER, "the rle ends too soon")
         position += size
-        return int("".join(map(str, bits[position - size : position])), 2)
+        if position > len(bits):
+            raise Refused(Reason.FIELD_NOT_NUMBER, "the rle ends too soon")
+        return int(bits[position - size : position], 2)
 
     values, value_bits = take(32), take(5) + 1
     if values != count or value_bits != 8:
@@ -118,10 +118,7 @@ def _decode_brush(rle: list[Any], width: int, height: int) -> NDArray[np.bool_]:
         if is_run:
             pixels[start:end] = take(8)
         else:
-            size = 8 * (end - start)
-            if position + size > bits.size:
-                raise Refused(Reason.FIELD_NOT_NUMBER, "the rle ends too soon")
-            pixels[start:end] = np.packbits(bits[position : position + size])
-            position += size
+            values = take(8 * (end - start))
+            pixels[start:end] = np.frombuffer(values.to_bytes(end - start, "big"), np.uint8)
         start = end
     return pixels[3::4].reshape(height, width) > 0

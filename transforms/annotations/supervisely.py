@@ -55,9 +55,9 @@ _SPLITS = ("train", "val", "test")
 
 
 def sniff(head: bytes) -> bool:
-    """Whether the first bytes of a file are an object with a size, tags and objects."""
+    """Whether the first bytes of a file are an object with a size and with tags or objects."""
     found = outline(head)
-    return found.kind == "object" and found.has(size="{", tags="[")
+    return found.kind == "object" and (found.has(size="{", tags="[") or found.has(size="{", objects="["))
 
 
 def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:

@@ -1,0 +1,148 @@
+"""The same boxes written in every format whose files are JSON or XML: told apart, read and built into one dataset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.annotations import (
+    test_bdd100k,
+    test_createml,
+    test_crowdhuman,
+    test_cvat,
+    test_datumaro,
+    test_label_studio,
+    test_labelbox,
+    test_labelme,
+    test_sagemaker,
+    test_supervisely,
+    test_vertex_ai,
+    test_via,
+    test_vott,
+)
+from tests.sample_data import (
+    HEIGHT,
+    WIDTH,
+    BuiltDataset,
+    boxes,
+    build_dataset,
+    class_names,
+    coco,
+    coco_box,
+    coco_image,
+    jpeg,
+    voc,
+    voc_object,
+    write_files,
+)
+
+EDGES = ((5, 6, 15, 21), (20, 10, 35, 25))
+SIZED = tuple((x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in EDGES)
+PIXELS = [[(x0, y0), (x1 - 1, y1 - 1)] for x0, y0, x1, y1 in EDGES]
+CENTRED = [(x + w / 2, y + h / 2, w, h) for x, y, w, h in SIZED]
+FRACTIONS = [(x0 / WIDTH, y0 / HEIGHT, x1 / WIDTH, y1 / HEIGHT) for x0, y0, x1, y1 in EDGES]
+PERCENTS = [
+    dict(zip(("x", "y", "width", "height"), (100 * x0, 100 * y0, 100 * (x1 - x0), 100 * (y1 - y0)), strict=True))
+    for x0, y0, x1, y1 in FRACTIONS
+]
+NAME = "person"
+
+
+def with_size(region: dict[str, Any]) -> dict[str, Any]:
+    return region | {"original_width": WIDTH, "original_height": HEIGHT}
+
+
+def sagemaker_line(name: str) -> dict[str, Any]:
+    items = [test_sagemaker.item(0, box) for box in SIZED]
+    return test_sagemaker.line(*items, source=f"s3://bucket/{name}", classes={"0": NAME})
+
+
+FILES: dict[str, Any] = {
+    "bdd100k.json": [test_bdd100k.frame(*(test_bdd100k.label(NAME, box) for box in EDGES), name="bdd100k.jpg")],
+    "coco.json": coco(
+        [coco_image(1, "coco.jpg")], [coco_box(n, 1, box) for n, box in enumerate(SIZED)], [{"id": 1, "name": NAME}]
+    ),
+    "createml.json": test_createml.createml(*(test_createml.item(NAME, *box) for box in CENTRED), name="createml.jpg"),
+    "crowdhuman.odgt": test_crowdhuman.line(*(test_crowdhuman.person(box) for box in SIZED), image_id="crowdhuman"),
+    "cvat.xml": test_cvat.cvat(
+        test_cvat.cvat_image(*(test_cvat.box(box, label=NAME) for box in EDGES), name="cvat.jpg")
+    ),
+    "datumaro.json": test_datumaro.datumaro(
+        test_datumaro.item(*(test_datumaro.bbox(0, box) for box in SIZED), image={"path": "datumaro.jpg"}),
+        labels=[NAME],
+    ),
+    "label_studio.json": [
+        test_label_studio.task(
+            test_label_studio.annotation(
+                *(
+                    with_size(test_label_studio.region(labels=[NAME], region_id=str(n), **value))
+                    for n, value in enumerate(PERCENTS)
+                )
+            ),
+            url="/data/upload/1/0a1b2c3d-label_studio.jpg",
+        )
+    ],
+    "labelbox.ndjson": test_labelbox.row(
+        test_labelbox.label(*(test_labelbox.item(NAME, box) for box in SIZED)), external_id="labelbox.jpg"
+    ),
+    "labelme.json": test_labelme.labelme(
+        *(test_labelme.shape(NAME, points=[(x0, y1), (x1, y0)]) for x0, y0, x1, y1 in EDGES), path="..\\x\\labelme.jpg"
+    ),
+    "sagemaker.manifest": sagemaker_line("sagemaker.jpg"),
+    "supervisely.jpg.json": test_supervisely.supervisely(
+        *(test_supervisely.item(name=NAME, exterior=corners) for corners in PIXELS)
+    ),
+    "vertex_ai.jsonl": test_vertex_ai.line(
+        *(test_vertex_ai.item(NAME, box) for box in FRACTIONS), uri="gs://bucket/vertex_ai.jpg"
+    ),
+    "via.json": test_via.project(
+        test_via.entry(
+            *(
+                test_via.region(
+                    {"name": "rect", **dict(zip(("x", "y", "width", "height"), box, strict=True))}, type=NAME
+                )
+                for box in SIZED
+            ),
+            name="via.jpg",
+        )
+    ),
+    "voc.xml": voc("voc.jpg", [voc_object(NAME, box) for box in EDGES]),
+    "vott.json": test_vott.asset(
+        *(test_vott.region([NAME], box) for box in SIZED), path="file:C:/Users/kim/vott.jpg", name="vott.jpg"
+    ),
+}
+STEMS = [file.split(".")[0] for file in FILES]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltDataset:
+    folder = tmp_path_factory.mktemp("formats")
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in FILES.items()}
+    write_files(folder / "annotations", {name: text.encode() for name, text in texts.items()})
+    write_files(folder / "images", {f"{stem}.jpg": jpeg(seed=seed) for seed, stem in enumerate(STEMS)})
+    return build_dataset(folder / "out", folder / "annotations", folder / "images")
+
+
+def test_every_picture_is_written(built: BuiltDataset) -> None:
+    assert built.exit_code == 0
+    assert set(built.by_name()) == {f"{stem}.jpg" for stem in STEMS}
+    assert built.ledger("boxes") == []
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_boxes_are_the_same_whatever_the_format(built: BuiltDataset, stem: str) -> None:
+    example = built.by_name()[f"{stem}.jpg"]
+    assert class_names(example) == [NAME, NAME]
+    expected = [(ymin, xmin, ymax, xmax) for xmin, ymin, xmax, ymax in FRACTIONS]
+    assert boxes(example) == [pytest.approx(box, abs=1e-6) for box in expected]
+
+
+def test_file_that_may_be_of_two_formats_is_a_question(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = {"shapes": [], "size": {}, "tags": []}
+    write_files(tmp_path, {"a/both.json": json.dumps(both).encode(), "images/a.jpg": jpeg()})
+    built = build_dataset(tmp_path / "out", tmp_path / "a", tmp_path / "images")
+    assert built.exit_code == 1
+    assert "both.json may be labelme or supervisely: name the format with --format" in capsys.readouterr().err
