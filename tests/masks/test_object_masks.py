@@ -18,7 +18,17 @@ from transforms.ledger.reasons import Reason
 from transforms.masks import object_masks
 from transforms.masks.mask_png import empty_mask_png
 from transforms.masks.object_masks import ObjectMasks, encode_masks, read_mask_files
-from transforms.records import Box, Mask, MaskBitmap, MaskFile, ObjectAnnotation, Polygons, Rle
+from transforms.records import (
+    AnnotatedImage,
+    Box,
+    Mask,
+    MaskBitmap,
+    MaskFile,
+    ObjectAnnotation,
+    PanopticMap,
+    Polygons,
+    Rle,
+)
 
 WIDTH, HEIGHT = 40, 30
 EMPTY = empty_mask_png(WIDTH, HEIGHT)
@@ -145,10 +155,15 @@ def test_mask_files_are_read_below_the_annotations_roots_only(tmp_path: Path) ->
     write_files(tmp_path, {"one/a.png": b"1", "two/a.png": b"2", "two/b.png": b"3", "secret.png": b"4"})
     paths = ["a.png", "b.png", "c.png", "../secret.png", str(tmp_path / "secret.png")]
     objects = [ObjectAnnotation(Box(0, 0, 1, 1), "cat", mask=MaskFile(path)) for path in (*paths, "a.png")]
-    files = read_mask_files(
-        [*objects, ObjectAnnotation(Box(0, 0, 1, 1), "cat")],
-        [ImageStore(str(tmp_path / "one")), ImageStore(str(tmp_path / "two"))],
+    image = AnnotatedImage(
+        "a.jpg",
+        objects=(*objects, ObjectAnnotation(Box(0, 0, 1, 1), "cat")),
+        panoptic=PanopticMap("b.png", ()),
+        semantic_map="a.png",
     )
+    stores = [ImageStore(str(tmp_path / "one")), ImageStore(str(tmp_path / "two"))]
+    assert read_mask_files(image, stores, with_masks=False) == {"a.png": b"1", "b.png": b"3"}
+    files = read_mask_files(image, stores, with_masks=True)
     assert (files["a.png"], files["b.png"]) == (b"1", b"3")
     assert files["c.png"].reason == Reason.MASK_MISSING  # type: ignore[union-attr]
     for path in paths[3:]:

@@ -37,6 +37,15 @@ def png_of_bitmap(bitmap: Bitmap) -> bytes:
     return _png_of_changes(np.flatnonzero(is_changed) + 1, width, height)
 
 
+def png_of_values(values: npt.NDArray[np.uint8]) -> bytes:
+    """A picture of any values [height, width] as PNG of 8 bits and one channel; equal values give equal bytes."""
+    height, width = values.shape
+    rows = np.zeros((height, width + 1), np.uint8)
+    rows[:, 1:] = values
+    compressor = zlib.compressobj(level=6, strategy=zlib.Z_RLE)  # large areas of one value: runs are all there is
+    return _png(width, height, compressor.compress(rows.tobytes()) + compressor.flush())
+
+
 def png_of_columns(changes: Integers, width: int, height: int) -> bytes:
     """A mask as PNG; equal masks give equal bytes.
 

@@ -19,7 +19,7 @@ from transforms.masks.mask_png import Bitmap, bitmap_of_columns, empty_mask_png,
 from transforms.masks.mask_refused import MaskRefused
 from transforms.masks.polygons import changes_of_polygons
 from transforms.masks.run_lengths import changes_of_rle
-from transforms.records import BoxProblem, Mask, MaskBitmap, MaskFile, ObjectAnnotation, Polygons, Rle
+from transforms.records import AnnotatedImage, BoxProblem, Mask, MaskBitmap, MaskFile, ObjectAnnotation, Polygons, Rle
 
 MAX_MASK_BYTES = 256 << 20
 
@@ -50,10 +50,18 @@ class ObjectMasks:
 
 
 def read_mask_files(
-    objects: Sequence[ObjectAnnotation], stores: Sequence[ImageStore]
+    image: AnnotatedImage, stores: Sequence[ImageStore], with_masks: bool
 ) -> dict[str, bytes | MaskRefused]:
-    """Reads the files that masks of these objects are in, each from the first of the roots that has it."""
-    paths = {item.mask.path for item in objects if type(item.mask) is MaskFile}
+    """Reads the files that an image's maps are in, and if wanted its objects' masks.
+
+    Args:
+      image: as annotated.
+      stores: each file is read from the first that has it.
+      with_masks: whether objects' masks are wanted.
+    """
+    paths = {image.panoptic.path if image.panoptic else "", image.semantic_map} - {""}
+    if with_masks:
+        paths |= {item.mask.path for item in image.objects if type(item.mask) is MaskFile}
     return {path: _read_mask_file(path, stores) for path in sorted(paths)}
 
 
@@ -102,16 +110,19 @@ def encode_masks(
     return masks
 
 
+def annotated_size(picture: CheckedImage, geometry: Geometry) -> tuple[int, int]:
+    """Width and height of the plane that masks and maps were annotated in, pixels."""
+    stored = picture.stored_size
+    return stored[::-1] if geometry.orientation == 1 and picture.orientation >= 5 else stored
+
+
 class _MaskEncoder:
     """Encodes the masks of one picture; a file that many objects share is decoded once."""
 
     def __init__(self, picture: CheckedImage, geometry: Geometry, files: MaskFiles):
         self._written = (picture.width, picture.height)
-        stored = picture.stored_size
-        is_upright = geometry.orientation == 1
-        # The plane that masks were annotated in, pixels.
-        self._frame = stored[::-1] if is_upright and picture.orientation >= 5 else stored
-        self._is_identity = is_upright and self._frame == self._written
+        self._frame = annotated_size(picture, geometry)
+        self._is_identity = geometry.orientation == 1 and self._frame == self._written
         self._geometry = geometry
         self._place = None if geometry.is_identity else geometry.points
         self._files = files

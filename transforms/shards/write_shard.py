@@ -24,6 +24,7 @@ from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.ledger.reasons import Reason
+from transforms.masks.maps import encode_maps
 from transforms.masks.object_masks import MaskFiles, ObjectMasks, encode_masks, read_mask_files
 from transforms.records import AnnotatedImage, BoxProblem, ObjectAnnotation
 from transforms.shards.atomic_file import AtomicFile, write_atomically
@@ -113,7 +114,10 @@ def write_shard(
     with AtomicFile(os.path.join(settings.folder, writer.result.file)) as file:
         stores = {source: ImageStore(root) for source, root in settings.image_roots.items() if root}
 
-        mask_stores = _mask_stores(settings)
+        mask_stores = {
+            source: [ImageStore(root) for root in settings.annotation_roots.get(source, ())]
+            for source in settings.image_roots
+        }
 
         def load(member: ShardMember) -> _Loaded | ImageRefused:
             image, existing = member.image, None
@@ -125,7 +129,7 @@ def write_shard(
                 checked = check_image(stored.data, settings.image_policy)
             except ImageRefused as refused:
                 return refused
-            mask_files = read_mask_files(image.objects, mask_stores[image.source]) if mask_stores else {}
+            mask_files = read_mask_files(image, mask_stores[image.source], settings.with_masks)
             return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest(), mask_files, existing)
 
         ordered = sorted(members, key=lambda member: (order_hash(member.key), member.key))
@@ -148,14 +152,6 @@ def _loaded_bytes(loaded: _Loaded | ImageRefused) -> int:
     return len(loaded.checked.data) + masks + existing
 
 
-def _mask_stores(settings: ShardSettings) -> dict[str, list[ImageStore]]:
-    """For each source the stores of its mask files; none where no masks are written."""
-    if not settings.with_masks:
-        return {}
-    roots = settings.annotation_roots
-    return {source: [ImageStore(root) for root in roots.get(source, ())] for source in settings.image_roots}
-
-
 class _ShardWriter:
     """The state of a shard that is being written: its result so far and its ledger rows."""
 
@@ -176,6 +172,7 @@ class _ShardWriter:
             geometry, repairs = geometry_of(image, loaded.checked)
             checked, problems = self._check(image, loaded.checked, geometry)
             masks = self._encode_masks(checked, loaded, geometry)
+            maps = encode_maps(image, loaded.checked, geometry, loaded.mask_files, self._settings.class_ids)
         except ImageRefused as refused:
             row = self._account_rejected(image, checksum, refused)
             return None, row
@@ -183,8 +180,8 @@ class _ShardWriter:
         class_ids = self._settings.class_ids
         features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
         of_image, remarks = image_level_features(image, class_ids)
-        features |= of_image
-        repairs += remarks
+        features |= of_image | maps.features
+        repairs += tuple(dict.fromkeys(remarks + maps.remarks))
         if self._settings.is_mixed:
             features[keys.SOURCE] = (BYTES, (image.source.encode(),))
         if masks is not None:

@@ -20,6 +20,7 @@ from transforms.images.image_store import ImageRefused
 from transforms.splits.split_fractions import key_hash
 from transforms.verification.check_image_level import check_image_level, missing_labels
 from transforms.verification.check_keypoints import check_keypoints, keypoint_sum, missing_keypoints
+from transforms.verification.check_maps import check_maps, missing_maps
 from transforms.verification.findings import Code, Problem
 
 DecodeMode = Literal["none", "sample", "full"]
@@ -99,6 +100,7 @@ def check_record(
     problems += _check_mirrors(values, class_ids)
     problems += check_keypoints(values, class_ids)
     problems += check_image_level(values, class_ids)
+    problems += check_maps(values, class_ids) if mode != "none" else ()
     problems += _check_picture(values, mode, is_first)
     return _facts(values, class_ids), problems
 
@@ -125,6 +127,7 @@ def _values(
             values[key] = value[1]
     problems += missing_keypoints(values, class_ids)
     problems += missing_labels(values)
+    problems += missing_maps(values)
     objects = len(values.get(keys.LABEL, ()))
     expected = {
         "one": 1,

@@ -43,6 +43,7 @@ class Code(StrEnum):
     IMAGE_FORMAT = "image_format"
     IMAGE_SIZE = "image_size"
     IMAGE_UNDECODABLE = "image_undecodable"
+    MAP_INVALID = "map_invalid"
     # Ledger and hand-off.
     LEDGER_ROW = "ledger_row"
     LEDGER_RESULT = "ledger_result"
