@@ -36,7 +36,7 @@ setup(
         "google-cloud-storage>=2.16,<4",
         "google-crc32c>=1.5,<2",
         "numpy>=1.26,<2.5",
-        "pillow>=11,<13",
+        "pillow>=11.3,<13",
         "pyarrow>=18,<26",
         "pyyaml>=6,<7",
         "rich>=13,<16",
@@ -45,10 +45,12 @@ setup(
     extras_require={
         "video": ["av>=14,<19", TENSORFLOW],
         "gcp": ["apache-beam[gcp]>=2.77,<2.78"],
+        "heic": ["pillow-heif>=1,<2"],
         "report": ["tensorboard>=2.16,<2.22"],
         "dev": [
             "hypothesis>=6,<7",
             "mypy>=1.13,<3",
+            "pillow-heif>=1,<2",
             "psutil>=6,<8",
             "pycocotools>=2.0.8,<3",
             "pytest>=8,<10",

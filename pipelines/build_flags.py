@@ -115,6 +115,21 @@ flags.DEFINE_enum(
     "Images whose EXIF orientation is not upright: turn pixels and boxes, leave them, or reject them.",
     flag_values=FLAGS,
 )
+flags.DEFINE_enum(
+    "exif_frame",
+    "upright",
+    ("upright", "stored"),
+    "What the annotations of turned images were drawn on, where their width and height do not tell: the image as it is "
+    "shown, or its pixels as they are stored.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "max_side",
+    None,
+    "Images with a longer side are made smaller, to this many pixels, and their boxes with them.",
+    lower_bound=1,
+    flag_values=FLAGS,
+)
 flags.DEFINE_integer(
     "max_megapixels",
     64,

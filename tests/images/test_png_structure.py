@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.png_chunks import encode, header, join_chunks, split_chunks
 from tests.sample_data import encoded, picture, png
-from transforms.images.png_structure import broken_png, has_exif_chunk, missing_png_end
+from transforms.images.png_structure import broken_png, has_metadata_chunk, missing_png_end
 
 sizes = st.integers(1, 20)
 
@@ -68,6 +68,6 @@ def test_headers_that_do_not_fit_are_found(change: tuple[bytes, bytes], message:
 
 def test_exif_is_found_wherever_it_stands() -> None:
     chunks = split_chunks(png())
-    assert not has_exif_chunk(join_chunks(chunks))
+    assert not has_metadata_chunk(join_chunks(chunks))
     for place in range(1, len(chunks)):
-        assert has_exif_chunk(join_chunks([*chunks[:place], (b"eXIf", b"II*\0"), *chunks[place:]]))
+        assert has_metadata_chunk(join_chunks([*chunks[:place], (b"eXIf", b"II*\0"), *chunks[place:]]))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from transforms.images.check_image import CheckedImage
+from transforms.images.check_image import CheckedImage, Frame
 from transforms.images.image_store import ImageRefused
 from transforms.ledger.reasons import Reason
 from transforms.records import AnnotatedImage, Box
@@ -93,8 +93,15 @@ class Geometry:
         return resized
 
 
-def geometry_of(image: AnnotatedImage, picture: CheckedImage) -> tuple[Geometry, tuple[Reason, ...]]:
+def geometry_of(
+    image: AnnotatedImage, picture: CheckedImage, frame: Frame = "upright"
+) -> tuple[Geometry, tuple[Reason, ...]]:
     """Finds the plane that an image was annotated in: its claimed size tells stored pixels from upright ones.
+
+    Args:
+      image: as annotated.
+      picture: as written.
+      frame: that is taken where the size does not tell. Most tools show pictures upright.
 
     Returns:
       The map to the picture as written, and what is to be said of it.
@@ -105,21 +112,19 @@ def geometry_of(image: AnnotatedImage, picture: CheckedImage) -> tuple[Geometry,
     stored = picture.stored_size
     upright = stored[::-1] if picture.orientation in _AXES_ARE_EXCHANGED else stored
     claimed = (image.width, image.height)
-    frame, orientation = upright, 1
+    if claimed not in (stored, upright) and image.unit == "pixels" and None not in claimed:
+        detail = f"the annotation is for {claimed[0]}x{claimed[1]} pixels, the picture has {upright[0]}x{upright[1]}"
+        raise ImageRefused(Reason.SIZE_MISMATCH, detail)
     reasons: tuple[Reason, ...] = ()
-    if claimed not in (stored, upright):
-        if image.unit == "pixels" and None not in claimed:
-            detail = (
-                f"the annotation is for {claimed[0]}x{claimed[1]} pixels, the picture has {upright[0]}x{upright[1]}"
-            )
-            raise ImageRefused(Reason.SIZE_MISMATCH, detail)
-        is_ambiguous = picture.orientation != 1
-    else:  # half turns, mirrors and squares have one size either way; most tools show pictures upright
-        is_ambiguous = picture.orientation != 1 and stored == upright
-        if claimed != upright:
-            frame, orientation, reasons = stored, picture.orientation, (Reason.SIZE_MISMATCH,)
-    if is_ambiguous and image.objects:
-        reasons = (Reason.EXIF_AMBIGUOUS,)
-    width, height = frame if image.unit == "pixels" else (1, 1)
+    is_stored = False
+    if picture.orientation != 1:
+        if stored != upright and claimed in (stored, upright):
+            is_stored = claimed == stored
+            reasons = (Reason.SIZE_MISMATCH,) if is_stored else ()
+        else:  # half turns, mirrors and squares have one size either way
+            is_stored = frame == "stored"
+            reasons = (Reason.EXIF_AMBIGUOUS,) if image.objects else ()
+    orientation = picture.orientation if is_stored else 1
+    width, height = (1, 1) if image.unit == "fractions" else stored if is_stored else upright
     area_scale = picture.width * picture.height / (stored[0] * stored[1])
     return Geometry(width, height, picture.width, picture.height, orientation, area_scale), reasons

@@ -1,7 +1,8 @@
 """Bytes to a verified image: real format, true size, decodable by the readers of the dataset.
 
 Only JPEG and PNG decode in every reader, so other formats become PNG, without loss. The bytes of a JPEG or PNG are
-kept as they are, unless the readers would see other colours (CMYK) or the EXIF orientation is baked in.
+kept as they are, unless the readers would see other colours (CMYK), the EXIF orientation is baked in, or the picture is
+made smaller. A JPEG that is only turned or resized stays one, of quality 95 and without subsampling.
 """
 
 from __future__ import annotations
@@ -11,24 +12,26 @@ import warnings
 from dataclasses import dataclass
 from typing import Literal
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from transforms.images.exif_orientation import orientation_of, stored_pixels, upright_pixels
+from transforms.images.heif_images import is_heif, open_heif
 from transforms.images.image_store import ImageRefused
 from transforms.images.jpeg_structure import broken_jpeg, missing_jpeg_end, plain_jpeg_size
-from transforms.images.png_structure import broken_png, has_exif_chunk, missing_png_end
+from transforms.images.png_structure import broken_png, missing_png_end
+from transforms.images.rewrite_image import encode_pixels, fitting_size
 from transforms.ledger.reasons import Reason
 
 ExifPolicy = Literal["transpose", "ignore", "reject"]
+Frame = Literal["upright", "stored"]
 CheckDepth = Literal["full", "header"]
 
 # An allow-list: some of Pillow's other plugins run programs (EPS) or read what no reader can.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "AVIF")
 _SIGNATURES = (b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 _KEPT = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
 # What Pillow lets pass and the readers do not, by the header check and by the full one.
 _INSPECTIONS = {"jpeg": (missing_jpeg_end, broken_jpeg), "png": (missing_png_end, broken_png)}
-_ORIENTATION_TAG = 0x0112
-_JPEG_QUALITY = 95
 
 warnings.filterwarnings("ignore", module=r"PIL\.")  # what Pillow warns of is judged here, and put down in the ledger
 
@@ -41,11 +44,19 @@ class ImagePolicy:
       depth: decode all pixels, or trust the header.
       exif: what happens to pictures whose EXIF orientation is not upright.
       max_pixels: larger pictures are refused before they are decoded.
+      max_side: pictures with a longer side are made smaller, to this many pixels; None for as they are.
+      frame: that annotations of turned pictures are in where the size does not tell: as shown, or as stored.
     """
 
     depth: CheckDepth = "full"
     exif: ExifPolicy = "transpose"
     max_pixels: int = 64_000_000
+    max_side: int | None = None
+    frame: Frame = "upright"
+
+    def fits(self, width: int, height: int) -> bool:
+        """Whether a picture of this size is neither refused nor resized."""
+        return width * height <= self.max_pixels and (self.max_side is None or max(width, height) <= self.max_side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +95,12 @@ def check_image(data: bytes, policy: ImagePolicy) -> CheckedImage:
     """
     if not data:
         raise ImageRefused(Reason.IMAGE_EMPTY, "the file has no bytes")
-    if policy.depth == "header" and (size := plain_jpeg_size(data)) and size[0] * size[1] <= policy.max_pixels:
+    if policy.depth == "header" and (size := plain_jpeg_size(data)) and policy.fits(*size):
         return CheckedImage(data, "jpeg", *size)
     try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image: Image.Image = open_heif(data) if is_heif(data) else Image.open(io.BytesIO(data), formats=_FORMATS)
+    except ImageRefused:
+        raise
     except UnidentifiedImageError:
         if data.startswith(_SIGNATURES):
             raise ImageRefused(Reason.IMAGE_UNREADABLE, "the header is cut or damaged, or of a rare kind") from None
@@ -99,18 +112,19 @@ def check_image(data: bytes, policy: ImagePolicy) -> CheckedImage:
     width, height = image.size
     if width * height > policy.max_pixels:
         raise ImageRefused(Reason.IMAGE_TOO_LARGE, f"{width}x{height} pixels, the limit is {policy.max_pixels}")
-    orientation = _orientation(image, data) if policy.exif != "ignore" else 1
+    orientation = orientation_of(image, data)
     if orientation != 1 and policy.exif == "reject":
         raise ImageRefused(Reason.EXIF_ROTATED, f"the EXIF orientation is {orientation}")
     kept_format = _KEPT.get(image.format or "")
     needs_conversion = kept_format is None or image.mode == "CMYK"
+    is_too_long = policy.max_side is not None and max(image.size) > policy.max_side
     if kept_format is not None:
         quick, thorough = _INSPECTIONS[kept_format]
         if fault := (thorough if policy.depth == "full" else quick)(data):
             raise ImageRefused(Reason.IMAGE_UNREADABLE, fault)
     try:
-        if orientation != 1 or needs_conversion:
-            return _rewrite(image, orientation, needs_conversion)
+        if needs_conversion or (orientation != 1 and policy.exif == "transpose") or is_too_long:
+            return _rewrite(image, orientation, policy, needs_conversion)
         if policy.depth == "full" and kept_format == "jpeg":  # a PNG's inspection has inflated its pixels
             image.load()
     except ImageRefused:
@@ -121,52 +135,19 @@ def check_image(data: bytes, policy: ImagePolicy) -> CheckedImage:
     return CheckedImage(data, kept_format, width, height)
 
 
-def _orientation(image: Image.Image, data: bytes) -> int:
-    """The EXIF orientation, 1 to 8; anything else counts as upright."""
-    if "exif" not in image.info and not _may_hold_late_exif(image, data):
-        return 1
-    try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # a damaged EXIF block says nothing about the pixels
-        return 1
-    return value if value in range(1, 9) else 1
-
-
-def _may_hold_late_exif(image: Image.Image, data: bytes) -> bool:
-    """Whether asking Pillow for EXIF can find any: for a PNG it would decode all pixels to look behind them."""
-    if image.format == "PNG":
-        return has_exif_chunk(data) or "Raw profile type exif" in image.info
-    return image.format in ("TIFF", "WEBP", "MPO")
-
-
-def _rewrite(image: Image.Image, orientation: int, to_png: bool) -> CheckedImage:
-    """Turns the pixels upright and encodes them anew: a JPEG that only turns stays one, all else becomes PNG."""
-    if image.mode in ("I", "F"):
-        raise ImageRefused(Reason.FORMAT_UNSUPPORTED, f"pixels of mode {image.mode} (32 bits) do not fit a PNG")
-    repairs = [Reason.FORMAT_CONVERTED] if to_png else []
-    upright: Image.Image = image
-    if orientation != 1:
+def _rewrite(image: Image.Image, orientation: int, policy: ImagePolicy, needs_conversion: bool) -> CheckedImage:
+    image.load()
+    to_png = needs_conversion or image.format == "PNG"
+    repairs = [Reason.FORMAT_CONVERTED] if needs_conversion else []
+    if policy.exif == "ignore":
+        image, orientation = stored_pixels(image, orientation), 1
+    elif orientation != 1:
+        image = upright_pixels(image, orientation)
         repairs.append(Reason.EXIF_TRANSPOSED)
-        if image.format != "TIFF":  # Pillow itself turns a TIFF when it loads it
-            upright = ImageOps.exif_transpose(image)
-    buffer = io.BytesIO()
-    if to_png or image.format == "PNG":
-        _without_metadata(upright).save(buffer, "PNG")
-        return CheckedImage(buffer.getvalue(), "png", *upright.size, orientation, tuple(repairs))
-    upright.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-    return CheckedImage(buffer.getvalue(), "jpeg", *upright.size, orientation, tuple(repairs))
-
-
-def _without_metadata(image: Image.Image) -> Image.Image:
-    """The pixels alone, in a mode that a PNG holds without loss: an old EXIF block could turn the picture again."""
-    if image.mode.startswith("I;16"):  # Pillow's own conversion of the other byte order cuts values to 8 bits
-        return Image.frombytes("I;16", image.size, image.tobytes(), "raw", image.mode)
-    if image.mode not in ("L", "LA", "RGB", "RGBA"):
-        image = image.convert(_png_mode(image))
-    return Image.frombytes(image.mode, image.size, image.tobytes())
-
-
-def _png_mode(image: Image.Image) -> str:
-    if image.mode in ("PA", "La", "RGBa") or "transparency" in image.info:
-        return "RGBA"
-    return "L" if image.mode == "1" else "RGB"
+    full_size = image.size
+    size = fitting_size(*full_size, policy.max_side)
+    if size != full_size:
+        repairs.append(Reason.RESIZED)
+    data = encode_pixels(image, size, to_png)
+    resized_from = full_size if size != full_size else None
+    return CheckedImage(data, "png" if to_png else "jpeg", *size, orientation, tuple(repairs), resized_from)

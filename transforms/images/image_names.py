@@ -12,7 +12,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 _DRIVE = re.compile(r"^[A-Za-z]:")
 # Names that are their own key, as most are: ASCII, without white space, "\\", ":", and parts of dots alone.
 _PLAIN = re.compile(r"(?:[\w@%+=,()~-][\w.@%+=,()~-]*)(?:/[\w@%+=,()~-][\w.@%+=,()~-]*)*", re.ASCII)
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 IMAGE_FOLDERS = ("images", "JPEGImages")
 
 

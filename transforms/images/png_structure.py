@@ -14,6 +14,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END_CHUNK = b"IEND\xaeB`\x82"
 _CHUNK_FRAME = 12  # length, kind, CRC
 _MAX_CHUNK = 2**31 - 1
+_XMP_KEYWORD = b"XML:com.adobe.xmp\0"
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _PALETTE = 3
 _CHANNELS = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}
@@ -55,10 +56,13 @@ def missing_png_end(data: bytes) -> str:
     return "" if data.rfind(_END_CHUNK) >= 0 else "the PNG has no end chunk, it was cut"
 
 
-def has_exif_chunk(data: bytes) -> bool:
-    """Whether some chunk holds EXIF data, wherever it stands."""
+def has_metadata_chunk(data: bytes) -> bool:
+    """Whether some chunk holds EXIF data or an XMP packet, wherever it stands."""
     try:
-        return any(chunk.kind == b"eXIf" for chunk in _chunks(data, check_crc=False))
+        return any(
+            chunk.kind == b"eXIf" or (chunk.kind == b"iTXt" and bytes(chunk.body[: len(_XMP_KEYWORD)]) == _XMP_KEYWORD)
+            for chunk in _chunks(data, check_crc=False)
+        )
     except _Broken:
         return False
 

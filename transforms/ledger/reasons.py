@@ -75,6 +75,7 @@ class Reason(StrEnum):
     FORMAT_CONVERTED = "format_converted"
     EXIF_TRANSPOSED = "exif_transposed"
     EXIF_AMBIGUOUS = "exif_ambiguous"
+    RESIZED = "resized"
     IMAGE_LABEL_DROPPED = "image_label_dropped"
     MAP_SEGMENTS_DIFFER = "map_segments_differ"
     # Not counted among the images read: left out by the user's own cap, or only remarked upon.

@@ -169,7 +169,7 @@ class _ShardWriter:
         try:
             if isinstance(loaded, ImageRefused):
                 raise loaded
-            geometry, repairs = geometry_of(image, loaded.checked)
+            geometry, repairs = geometry_of(image, loaded.checked, self._settings.image_policy.frame)
             checked, problems = self._check(image, loaded.checked, geometry)
             masks = self._encode_masks(checked, loaded, geometry)
             maps = encode_maps(image, loaded.checked, geometry, loaded.mask_files, self._settings.class_ids)
