@@ -135,6 +135,7 @@ def run_pipeline(
 
 def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:
     quiet_beam.quieten_failures()
+    local_workers.spare_garbage_collector()
     pipeline = _built(build, _local_runner(options), options)
     counters = LiveCounters()
     failures: list[BaseException] = []
