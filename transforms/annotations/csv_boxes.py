@@ -13,8 +13,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from transforms.annotations.csv_columns import Columns, columns_of
-from transforms.annotations.fields import as_flag, as_size, clean_class_name, is_text, quote
-from transforms.annotations.line_files import FileRefused, ObjectRefused, box_of_size, numbers, wrong_columns
+from transforms.annotations.fields import as_flag, as_size, quote
+from transforms.annotations.line_files import (
+    FileRefused,
+    ObjectRefused,
+    box_of_size,
+    class_name_of,
+    numbers,
+    wrong_columns,
+)
 from transforms.annotations.source_splits import split_of_name
 from transforms.annotations.table_images import TableImages
 from transforms.annotations.table_rows import Table, head_rows, open_table
@@ -106,14 +113,7 @@ class _CsvReader:
 
     def _object(self, fields: Sequence[str], position: str) -> ObjectAnnotation:
         columns = self._columns
-        class_name = ONLY_CLASS
-        if columns.class_name is not None:
-            class_name = clean_class_name(fields[columns.class_name])
-            if not class_name:
-                raise ObjectRefused(Reason.FIELD_MISSING, "the row names no class")
-            if not is_text(class_name):
-                detail = f"the class {quote(class_name)} holds control characters"
-                raise ObjectRefused(Reason.NAME_NOT_UNICODE, detail, class_name)
+        class_name = ONLY_CLASS if columns.class_name is None else class_name_of(fields[columns.class_name])
         box_id = fields[columns.box_id] if columns.box_id is not None else ""
         item = ObjectAnnotation(self._box(fields, class_name), class_name, box_id, position)
         flags: dict[str, Any] = {flag: as_flag(fields[place]) for flag, place in columns.flags}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
-from transforms.annotations.fields import FieldError, as_number, quote
-from transforms.annotations.text_encoding import LAST_RESORT, decode_text
+from transforms.annotations.fields import FieldError, as_number, clean_class_name, is_text, quote
+from transforms.annotations.text_encoding import LAST_RESORT, decode_text, detect_encoding
 from transforms.ledger.reasons import Reason
 from transforms.records import (
     AnnotatedImage,
@@ -73,6 +74,19 @@ def head_lines(head: bytes) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()][:_SNIFFED_LINES]
 
 
+def is_most(lines: Sequence[str], is_object: Callable[[str], bool]) -> bool:
+    """Whether more than half of the lines are objects of a format; others may be damaged."""
+    return sum(map(is_object, lines)) > len(lines) / 2
+
+
+def are_numbers(fields: Sequence[str]) -> bool:
+    """Whether all fields are finite numbers."""
+    try:
+        return all(math.isfinite(float(field)) for field in fields)
+    except ValueError:
+        return False
+
+
 def read_image_file(
     stream: BinaryIO, context: ReadContext, parse: ParseLine, unit: Unit = "pixels", split: str = ""
 ) -> Iterator[Reading]:
@@ -118,11 +132,21 @@ def read_lines(stream: BinaryIO) -> tuple[list[str], tuple[str, ...]]:
     data = stream.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise FileRefused(Reason.ANNOTATION_TOO_LARGE, f"larger than {MAX_FILE_BYTES} bytes")
+    lines, repairs = text_lines(io.BytesIO(data))
+    return list(lines), repairs
+
+
+def text_lines(stream: BinaryIO) -> tuple[Iterator[str], tuple[str, ...]]:
+    """The lines of a file of any size as they come, and the repairs that its encoding took.
+
+    Raises:
+      FileRefused: no text.
+    """
     try:
-        text, encoding = decode_text(data)
+        encoding = detect_encoding(stream)
     except UnicodeError as error:
         raise FileRefused(Reason.ANNOTATION_UNREADABLE, f"no readable text: {error}") from None
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = (line.rstrip("\n") for line in io.TextIOWrapper(stream, encoding=encoding))
     return lines, (Reason.ENCODING_CP949,) if encoding == LAST_RESORT else ()
 
 
@@ -146,6 +170,20 @@ def parse_lines(lines: Sequence[str], parse: ParseLine) -> tuple[list[ObjectAnno
         except ObjectRefused as refused:
             problems.append(refused.problem(position))
     return objects, problems
+
+
+def class_name_of(text: str) -> str:
+    """A class's name as it is written to labels files.
+
+    Raises:
+      ObjectRefused: it is empty, or holds control characters.
+    """
+    name = clean_class_name(text)
+    if not name:
+        raise ObjectRefused(Reason.FIELD_MISSING, "the object has no class")
+    if not is_text(name):
+        raise ObjectRefused(Reason.NAME_NOT_UNICODE, f"the class {quote(name)} holds control characters", name)
+    return name
 
 
 def numbers(names: Sequence[str], values: Sequence[str], class_name: str = "") -> list[float]:
@@ -177,14 +215,6 @@ def box_of_size(x: float, y: float, width: float, height: float, class_name: str
     if min(width, height) <= 0 and math.isfinite(width + height):
         raise ObjectRefused(Reason.BOX_EMPTY, f"width {width:g}, height {height:g}", class_name)
     return Box(x, y, x + width, y + height)
-
-
-def bounds(points: Sequence[float]) -> Box:
-    """The box around points x0, y0, x1, y1, …; not finite if one of them is not."""
-    xs, ys = points[::2], points[1::2]
-    if not all(map(math.isfinite, points)):
-        return Box(math.nan, math.nan, math.nan, math.nan)
-    return Box(min(xs), min(ys), max(xs), max(ys))
 
 
 def wrong_columns(line: str, found: int, expected: str) -> ObjectRefused:

@@ -10,10 +10,10 @@ _NAMES = {
     "val": "val",
     "valid": "val",
     "validation": "val",
-    "dev": "val",
     "test": "test",
     "testing": "test",
 }
+_BETWEEN_WORDS = re.compile(r"[-_. ]+")
 _YEAR = re.compile(r"[-_]?\d{2,4}$")
 
 
@@ -22,6 +22,11 @@ def split_of_name(name: str) -> str:
     return _NAMES.get(_YEAR.sub("", name.lower()), "")
 
 
+def split_of_words(name: str) -> str:
+    """The split that the first telling word of a name tells ("VisDrone2019-DET-train"), or ""."""
+    return next((split for word in _BETWEEN_WORDS.split(name) if (split := split_of_name(word))), "")
+
+
 def split_of_path(path: str) -> str:
     """The split that the folders of a path tell, the innermost first ("train/labels/1.txt"), or ""."""
-    return next((split for part in reversed(path.split("/")[:-1]) if (split := split_of_name(part))), "")
+    return next((split for part in reversed(path.split("/")[:-1]) if (split := split_of_words(part))), "")

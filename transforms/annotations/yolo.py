@@ -21,14 +21,15 @@ from transforms.annotations.fields import is_text, quote
 from transforms.annotations.line_files import (
     FileRefused,
     ObjectRefused,
-    bounds,
     box_of_size,
     head_lines,
     image_of_lines,
+    is_most,
     numbers,
     read_lines,
     wrong_columns,
 )
+from transforms.annotations.shapes import bounds
 from transforms.annotations.source_splits import split_of_name, split_of_path
 from transforms.annotations.yolo_dataset import (
     CLASS_LISTS,
@@ -69,8 +70,7 @@ _BOX_FIELDS = ("x_center", "y_center", "width", "height")
 def sniff(head: bytes) -> bool:
     """Whether most lines are a class and fractions; or all are images' paths; or it is a ``data.yaml``."""
     lines = head_lines(head)
-    is_labels = sum(map(_is_object, lines)) > len(lines) / 2
-    return is_labels or bool(listed_images(lines)) or is_description("\n".join(lines))
+    return is_most(lines, _is_object) or bool(listed_images(lines)) or is_description("\n".join(lines))
 
 
 def _is_object(line: str) -> bool:
@@ -107,7 +107,7 @@ def _read_labels(lines: Sequence[str], repairs: tuple[str, ...], context: ReadCo
         raise dataset
     split = dataset.splits.get(place_of(context.annotation_file), "") or split_of_path(context.annotation_file)
     used: dict[int, str] = {}
-    parse = partial(_object, dataset=dataset, used=used)
+    parse = partial(_object, dataset=dataset, used=used, with_masks=context.with_masks)
     image = image_of_lines(lines, context, parse, "fractions", split, tuple({*repairs, *dataset.repairs}))
     if dataset.described_by:
         yield dataset.declared
@@ -136,7 +136,7 @@ def _negative(path: str, split: str, context: ReadContext) -> AnnotatedImage:
     return AnnotatedImage(file_name, source=context.source, annotation_file=context.annotation_file, split=split)
 
 
-def _object(line: str, position: str, dataset: YoloDataset, used: dict[int, str]) -> ObjectAnnotation:
+def _object(line: str, position: str, dataset: YoloDataset, used: dict[int, str], with_masks: bool) -> ObjectAnnotation:
     fields = line.split()
     if len(fields) < 5:
         raise wrong_columns(line, len(fields), "5 or more")
@@ -154,7 +154,7 @@ def _object(line: str, position: str, dataset: YoloDataset, used: dict[int, str]
         expected = f"5 or {5 + keypoints * dimensions}" if keypoints else "5, or 7, 9, 11, … for a polygon"
         raise wrong_columns(line, columns, expected)
     ring = tuple(numbers(["a polygon's coordinate"] * (columns - 1), fields[1:], name))
-    return ObjectAnnotation(bounds(ring), name, position=position, mask=Polygons((ring,)))
+    return ObjectAnnotation(bounds([ring]), name, position=position, mask=Polygons((ring,)) if with_masks else None)
 
 
 def _class_name(text: str, dataset: YoloDataset, used: dict[int, str]) -> str:

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     SHAPE_UNSUPPORTED = "shape_unsupported"
     FIELD_COUNT = "field_count"
     DUP_BOX = "dup_box"
+    IGNORE_REGION = "ignore_region"
     ANNOTATION_UNUSED = "annotation_unused"
     UNKNOWN_CLASS = "unknown_class"
     CLASS_DROPPED = "class_dropped"
