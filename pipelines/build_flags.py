@@ -63,6 +63,12 @@ flags.DEFINE_integer(
     flag_values=FLAGS,
 )
 flags.DEFINE_boolean(
+    "leakage_report",
+    False,
+    "Also look for near duplicates of training pictures in other splits; equal ones are always looked for.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_boolean(
     "balance_splits",
     False,
     "Correct the shares of rare classes; moves few images as data grows.",

@@ -133,7 +133,8 @@ def make_identity(
         "splits": values.splits,
         "split_key": values.split_key,
         "balance_splits": values.balance_splits,
-        **({"duplicate_distance": values.duplicate_distance} if values.split_key == "content" else {}),
+        "leakage_report": values.leakage_report,
+        "duplicate_distance": values.duplicate_distance,
         "sizing": asdict(plan_settings.sizing),
         "class_map": plan_settings.class_map,
         **({"class_changes": classes.to_plain()} if classes else {}),
@@ -183,5 +184,6 @@ def make_write_settings(
         ),
         ground_truth_splits=_ground_truth_splits(values, plan_settings),
         max_reject_ratio=values.max_reject_ratio,
+        leakage_distance=values.duplicate_distance if values.leakage_report else None,
         with_masks=values.masks != "none",
     )

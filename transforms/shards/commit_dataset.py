@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,15 @@ from transforms.ledger.reasons import Reason
 from transforms.shards.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
 from transforms.shards.coco_ground_truth import join_parts
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER, BuildRefused, remove_leftovers
+from transforms.shards.handoff import TrainingFacts, handoff_texts
 from transforms.shards.label_map import label_map_text, labels_csv
+from transforms.shards.leakage import LEAKAGE_FILE, find_leaks, leakage_parquet, leakage_summary, training_split
 from transforms.shards.manifest import (
     MANIFEST_FILE,
     BuildIdentity,
     make_manifest,
     manifest_bytes,
+    plain_counts,
     read_manifest,
 )
 from transforms.shards.shard_result import ShardResult, ledger_file_name
@@ -55,6 +58,7 @@ def commit_dataset(
     image_roots: Mapping[str, str],
     ground_truth_splits: frozenset[str],
     max_reject_ratio: float,
+    leakage_distance: int | None,
 ) -> dict[str, object]:
     """Makes the folder a dataset. Doing it again after it succeeded changes nothing.
 
@@ -67,6 +71,7 @@ def commit_dataset(
       image_roots: of each source.
       ground_truth_splits: splits that become COCO files too.
       max_reject_ratio: of the images read.
+      leakage_distance: of near duplicates in other splits than the training split; None if they are not looked for.
 
     Returns:
       The manifest.
@@ -86,6 +91,8 @@ def commit_dataset(
             raise AssertionError(f"the shards of {split} are not those of the plan: {[r.file for r in parts]}")
 
     files = _write_description(folder, identity, plan, shards, class_ids)
+    records = {split: sum(result.records for result in parts) for split, parts in written.items()}
+    files += _write_handoff(folder, identity.name, records, plan, shards, class_ids, ground_truth_splits)
     for split in sorted(ground_truth_splits):
         files.append(f"{HANDOFF_FOLDER}/{identity.name}-{split}.coco.json")
         join_parts(folder, [r.key for r in written[split]], class_ids, os.path.join(folder, files[-1]))
@@ -99,6 +106,11 @@ def commit_dataset(
         write_atomically(os.path.join(folder, _UNLISTED_FILE), image_rows_parquet(unlisted))
         ledger_files.append(_UNLISTED_FILE)
         counts.reasons[Reason.IMAGE_UNLISTED.value] += len(unlisted)
+    train = training_split(records)
+    leaks = find_leaks(shards, train, leakage_distance)
+    if leaks:
+        write_atomically(os.path.join(folder, LEAKAGE_FILE), leakage_parquet(leaks, train, folder, plan.shard_counts))
+        ledger_files.append(LEAKAGE_FILE)
     _remove_unnamed(folder, {*files, *ledger_files, *(result.file for result in shards)})
     if counts.images_rejected > max_reject_ratio * counts.images_read:
         raise TooManyRejects(
@@ -107,20 +119,23 @@ def commit_dataset(
             "more and run again: finished shards are kept"
         )
     described = {name: _size_and_digest(os.path.join(folder, name)) for name in [*files, *ledger_files]}
-    source_counts = _source_counts(results, image_roots)
-    manifest = make_manifest(identity, shards, plan.splits, counts, source_counts, class_ids, described)
+    manifest = make_manifest(identity, shards, plan.splits, counts, class_ids, described) | {
+        "leakage": leakage_summary(((leak.split, leak.kind) for leak in leaks), train, plan.splits, leakage_distance),
+        **({"split_groups": dict(plan.notes)} if plan.notes else {}),
+        **({"source_counts": _source_counts(results, image_roots)} if len(image_roots) > 1 else {}),
+    }
     _commit_manifest(folder, manifest)
     remove_leftovers(folder)
     return manifest
 
 
-def _source_counts(results: Sequence[ShardResult], image_roots: Mapping[str, str]) -> dict[str, Counts]:
-    """What each of several sources has given; nothing for a source that is alone."""
-    if len(image_roots) == 1:
-        return {}
+def _source_counts(results: Sequence[ShardResult], sources: Iterable[str]) -> dict[str, object]:
+    """What each source has given."""
     return {
-        source: Counts.total(result.source_counts[source] for result in results if source in result.source_counts)
-        for source in image_roots
+        source: plain_counts(
+            Counts.total(result.source_counts[source] for result in results if source in result.source_counts)
+        )
+        for source in sources
     }
 
 
@@ -160,12 +175,38 @@ def _write_description(
     return list(texts)
 
 
+def _write_handoff(
+    folder: str,
+    name: str,
+    records: Mapping[str, int],
+    plan: ShardPlan,
+    shards: Sequence[ShardResult],
+    class_ids: ClassIds,
+    ground_truth_splits: frozenset[str],
+) -> list[str]:
+    facts = TrainingFacts(
+        name,
+        records,
+        plan.shard_counts,
+        max(class_ids.labels.values(), default=1),
+        max((result.max_boxes for result in shards), default=0),
+        frozenset().union(*(result.optional_keys for result in shards)),
+        len(class_ids.keypoints.names),
+        ground_truth_splits,
+    )
+    texts = handoff_texts(facts)
+    for file, text in texts.items():
+        write_atomically(os.path.join(folder, file), text.encode())
+    return list(texts)
+
+
 def _unlisted_rows(folder: str, ledger_files: Sequence[str], image_roots: Mapping[str, str]) -> list[ImageRow]:
     """Rows for images on disk that no annotation names; all names are compared by their hashes, 8 bytes each."""
     rows = []
     sources: dict[str, list[str]] = {}
     for source, root in sorted(image_roots.items()):
-        sources.setdefault(os.path.realpath(root), []).append(source)
+        if root:  # else its pictures are in records
+            sources.setdefault(os.path.realpath(root), []).append(source)
     for root, of_root in sources.items():
         known = _named_images(folder, ledger_files, of_root)
         source = of_root[0]  # an image that none of them names is listed with the first

@@ -54,7 +54,6 @@ def make_manifest(
     results: Sequence[ShardResult],
     splits: Sequence[str],
     counts: Counts,
-    source_counts: Mapping[str, Counts],
     class_ids: ClassIds,
     files: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -65,7 +64,6 @@ def make_manifest(
       results: of the shards, in order.
       splits: names of the splits, in order.
       counts: of all images and boxes.
-      source_counts: of each source, if there are several.
       class_ids: the classes.
       files: ``bytes`` and ``sha256`` of every file beside the shards.
     """
@@ -81,8 +79,7 @@ def make_manifest(
             {"id": class_id, "name": name, "boxes": counts.classes[name], **_keypoints(name, class_ids)}
             for name, class_id in class_ids.labels.items()
         ],
-        "counts": _counts(counts),
-        **({"source_counts": {name: _counts(item) for name, item in source_counts.items()}} if source_counts else {}),
+        "counts": plain_counts(counts),
         "reasons": dict(sorted(counts.reasons.items())),
         "files": {name: dict(file) for name, file in sorted(files.items())},
         "splits": {split: _split([result for result in results if result.key.split == split]) for split in splits},
@@ -99,7 +96,8 @@ def _keypoints(name: str, class_ids: ClassIds) -> dict[str, object]:
     }
 
 
-def _counts(counts: Counts) -> dict[str, dict[str, int]]:
+def plain_counts(counts: Counts) -> dict[str, dict[str, int]]:
+    """Numbers of images and boxes as the manifest has them."""
     return {
         "images": {
             "read": counts.images_read,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -35,6 +36,9 @@ class ShardResult:
       source_counts: the same of each source, where there are several.
       optional_keys: optional feature keys that some record has.
       formats: "jpeg" and "png" with their numbers of records.
+      max_boxes: of any record.
+      digests: of each record's picture, the first 8 bytes of its SHA-256.
+      perceptual: of each record's picture, 8 bytes of ``perceptual_hash``, if near duplicates are looked for.
     """
 
     key: ShardKey
@@ -47,12 +51,17 @@ class ShardResult:
     source_counts: dict[str, Counts] = field(default_factory=dict)
     optional_keys: set[str] = field(default_factory=set)
     formats: Counter[str] = field(default_factory=Counter)
+    max_boxes: int = 0
+    digests: bytearray = field(default_factory=bytearray)
+    perceptual: bytearray = field(default_factory=bytearray)
 
     def to_json(self) -> str:
         plain = _values(self) | {
             "counts": _values(self.counts),
             "source_counts": {source: _values(counts) for source, counts in self.source_counts.items()},
             "optional_keys": sorted(self.optional_keys),
+            "digests": b64encode(self.digests).decode(),
+            "perceptual": b64encode(self.perceptual).decode(),
         }
         return json.dumps(plain, sort_keys=True)
 
@@ -67,6 +76,8 @@ class ShardResult:
                 "source_counts": {source: _counts(counts) for source, counts in plain["source_counts"].items()},
                 "optional_keys": set(plain["optional_keys"]),
                 "formats": Counter(plain["formats"]),
+                "digests": bytearray(b64decode(plain["digests"])),
+                "perceptual": bytearray(b64decode(plain["perceptual"])),
             }
         )
 

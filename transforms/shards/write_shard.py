@@ -22,6 +22,7 @@ from transforms.examples.image_level import image_level_features
 from transforms.examples.wire_format import BYTES, encode_example
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
+from transforms.images.perceptual_hash import perceptual_hash
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.ledger.reasons import Reason
 from transforms.masks.maps import encode_maps
@@ -33,6 +34,7 @@ from transforms.shards.prefetch import Pace, prefetch
 from transforms.shards.record_framing import frame_record
 from transforms.shards.shard_ledger import ShardLedger, read_result
 from transforms.shards.shard_result import ShardResult, shard_file_name
+from transforms.splits.content_groups import NO_PERCEPTUAL_HASH
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardKey, ShardPlan
 
@@ -53,6 +55,7 @@ class ShardSettings:
       ground_truth_splits: splits that also become COCO JSON.
       annotation_roots: for each source's name, the folders that its mask files are below.
       with_masks: every object gets a mask.
+      with_perceptual_hashes: of the pictures, to look for near duplicates.
     """
 
     folder: str
@@ -64,6 +67,7 @@ class ShardSettings:
     ground_truth_splits: frozenset[str] = frozenset()
     annotation_roots: Mapping[str, Sequence[str]] = field(default_factory=dict)
     with_masks: bool = False
+    with_perceptual_hashes: bool = False
 
     @property
     def is_mixed(self) -> bool:
@@ -85,6 +89,7 @@ class _Loaded(NamedTuple):
     sha256: str
     mask_files: MaskFiles
     existing: ExistingRecord | None = None
+    perceptual: int | None = None
 
 
 def write_shard(
@@ -130,7 +135,10 @@ def write_shard(
             except ImageRefused as refused:
                 return refused
             mask_files = read_mask_files(image, mask_stores[image.source], settings.with_masks)
-            return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest(), mask_files, existing)
+            near = None
+            if settings.with_perceptual_hashes:
+                near = perceptual_hash(checked.data, settings.image_policy.max_pixels)
+            return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest(), mask_files, existing, near)
 
         ordered = sorted(members, key=lambda member: (order_hash(member.key), member.key))
         for member, loaded in prefetch(ordered, load, _loaded_bytes, executor, pace):
@@ -220,6 +228,10 @@ class _ShardWriter:
         )
         self._ledger.add_image(row, checksum, problems, [item.annotation.class_name for item in checked])
         self.result.records += 1
+        self.result.max_boxes = max(self.result.max_boxes, len(checked))
+        self.result.digests += bytes.fromhex(loaded.sha256[:16])
+        if self._settings.with_perceptual_hashes:
+            self.result.perceptual += (loaded.perceptual or NO_PERCEPTUAL_HASH).to_bytes(8, "little")
         return update.buffers if update is not None else encode_example(features), row
 
     def _check(

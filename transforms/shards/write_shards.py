@@ -42,6 +42,7 @@ class WriteSettings:
       with_masks: masks are written if there are any.
       ground_truth_splits: splits that also become COCO JSON.
       max_reject_ratio: of the images read; more fails the build.
+      leakage_distance: of near duplicates in the training split; None if they are not looked for.
     """
 
     folder: str
@@ -52,6 +53,7 @@ class WriteSettings:
     ground_truth_splits: frozenset[str]
     max_reject_ratio: float
     with_masks: bool = True
+    leakage_distance: int | None = None
 
     def shard_settings(self, plan: BuildPlan) -> ShardSettings:
         return ShardSettings(
@@ -63,6 +65,7 @@ class WriteSettings:
             class_ids=plan.class_ids,
             annotation_roots=self.annotation_roots,
             with_masks=self.with_masks and plan.shards.has_masks,
+            with_perceptual_hashes=self.leakage_distance is not None,
             ground_truth_splits=self.ground_truth_splits & frozenset(plan.shards.splits),
         )
 
@@ -126,6 +129,7 @@ def _commit(results: list[ShardResult], plan: BuildPlan, settings: WriteSettings
         settings.image_roots,
         settings.ground_truth_splits & frozenset(plan.shards.splits),
         settings.max_reject_ratio,
+        settings.leakage_distance,
     )
     _commits.inc()
     return manifest

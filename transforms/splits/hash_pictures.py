@@ -12,8 +12,10 @@ import numpy as np
 from apache_beam.metrics import Metrics
 
 from transforms.annotations.packs import PackedImage, decode_pack
+from transforms.examples.existing_record import load_record
 from transforms.images.image_store import ImageRefused, ImageStore
 from transforms.images.perceptual_hash import perceptual_hash
+from transforms.records import AnnotatedImage
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH, PictureHashes
 from transforms.splits.reading_index import order_hash
 
@@ -21,17 +23,23 @@ _THREADS = 8
 _pictures_hashed = Metrics.counter("boxmill", "pictures_hashed")
 
 
-def hash_picture(store: ImageStore, file_name: str, max_pixels: int, is_near: bool) -> tuple[int, int] | None:
-    """The digest and the perceptual hash of an image file; None if it cannot be read.
+def hash_picture(
+    image: AnnotatedImage, store: ImageStore | None, max_pixels: int, is_near: bool
+) -> tuple[int, int] | None:
+    """The digest and the perceptual hash of an image's file; None if it cannot be read.
 
     Args:
-      store: to read from.
-      file_name: as the annotation names it.
+      image: as it was read.
+      store: to read it from; None where records hold the pictures.
       max_pixels: larger pictures have no perceptual hash.
       is_near: near duplicates matter; else there is no perceptual hash.
     """
     try:
-        data = store.read(file_name).data
+        if image.record is not None:
+            data = load_record(image.record, image.file_name)[0].data
+        else:
+            assert store is not None
+            data = store.read(image.file_name).data
     except ImageRefused:
         return None
     digest = int.from_bytes(hashlib.blake2b(data, digest_size=8, person=b"picture").digest(), "big")
@@ -47,7 +55,7 @@ class _HashPicturesDoFn(beam.DoFn):
 
     def setup(self) -> None:
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hash-picture")
-        self._stores = {source: ImageStore(root) for source, root in self._image_roots.items()}
+        self._stores = {source: ImageStore(root) for source, root in self._image_roots.items() if root}
 
     def teardown(self) -> None:
         self._executor.shutdown(cancel_futures=True)
@@ -63,7 +71,8 @@ class _HashPicturesDoFn(beam.DoFn):
         yield PictureHashes(np.array(keys, np.uint64), np.array(digests, np.uint64), np.array(near, np.uint64))
 
     def _hash(self, entry: PackedImage) -> tuple[int, int] | None:
-        hashes = hash_picture(self._stores[entry.source], entry.unpack().file_name, self._max_pixels, self._is_near)
+        store = self._stores.get(entry.source)
+        hashes = hash_picture(entry.unpack(), store, self._max_pixels, self._is_near)
         _pictures_hashed.inc()
         return hashes
 

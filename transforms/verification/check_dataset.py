@@ -17,6 +17,7 @@ from transforms.shards.manifest import MANIFEST_FILE, manifest_bytes
 from transforms.verification.check_descriptions import check_descriptions
 from transforms.verification.check_folder import check_folder
 from transforms.verification.check_ground_truth import SplitRecords, check_ground_truth, ground_truth_file
+from transforms.verification.check_leakage import check_leakage
 from transforms.verification.check_ledger import LedgerCheck, check_rejected_ledger, check_unlisted_ledger
 from transforms.verification.check_record import NO_ID
 from transforms.verification.check_shard import ShardReport
@@ -73,6 +74,7 @@ def check_dataset(
     findings += _repeated(Code.FILE_NAME_REPEATED, "filename", reports, [report.name_hashes for report in reports])
     findings += _ledger_counts(reports, stated, folder)
     findings += check_folder(folder, stated)
+    findings += check_leakage(folder, stated, manifest)
     is_whole = all(report.is_whole for report in reports)
     findings += check_descriptions(folder, stated, _seen(reports) if is_whole else None)
     if is_whole:

@@ -8,6 +8,8 @@ import os
 from transforms.shards.atomic_file import TEMPORARY_SUFFIX
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER
+from transforms.shards.handoff import HANDOFF_FILES
+from transforms.shards.leakage import LEAKAGE_FILE
 from transforms.shards.manifest import MANIFEST_FILE
 from transforms.shards.shard_result import ledger_file_name
 from transforms.splits.shard_plan import REJECTED
@@ -40,7 +42,7 @@ def _required_files(stated: StatedDataset) -> set[str]:
 def _extra_files(folder: str, stated: StatedDataset) -> list[Finding]:
     shards = {shard.file for shard in stated.shards}
     rejected = {ledger_file_name(table, REJECTED, 0) for table in _TABLES}
-    known = shards | _required_files(stated) | rejected | {UNLISTED_FILE, MANIFEST_FILE}
+    known = shards | _required_files(stated) | rejected | {UNLISTED_FILE, LEAKAGE_FILE, *HANDOFF_FILES, MANIFEST_FILE}
     findings = []
     for name in _names(folder):
         if name == PARTS_FOLDER or name.endswith(TEMPORARY_SUFFIX):

@@ -27,10 +27,10 @@ _FIELDS = (
     "counts",
     "reasons",
     "splits",
+    "leakage",
 )
 # Digests of all files that are no shards; manifests of early versions have none.
-# Counts of each source, where there are several.
-_OPTIONAL_FIELDS = ("files", "source_counts")
+_OPTIONAL_FIELDS = ("files", "source_counts", "split_groups")
 
 
 class ManifestMalformed(ValueError):
