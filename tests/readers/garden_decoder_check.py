@@ -1,6 +1,6 @@
 """Decodes a dataset with Model Garden's TfExampleDecoder and prints what it saw, as JSON.
 
-Run by an interpreter that has ``tf-models-official``: ``python garden_decoder_check.py FOLDER``.
+Run by an interpreter that has ``tf-models-official``: ``python garden_decoder_check.py FOLDER [masks]``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import tensorflow as tf
 from official.vision.dataloaders.tf_example_decoder import TfExampleDecoder
 
 
-def main(folder: str) -> None:
-    decoder = TfExampleDecoder()
+def main(folder: str, include_mask: bool) -> None:
+    decoder = TfExampleDecoder(include_mask=include_mask)
     images = {}
     for path in sorted(glob.glob(os.path.join(folder, "*.tfrecord-*"))):
         for record in tf.data.TFRecordDataset(path):
@@ -30,9 +30,10 @@ def main(folder: str) -> None:
                 "classes": decoded["groundtruth_classes"].numpy().tolist(),
                 "areas": decoded["groundtruth_area"].numpy().tolist(),
                 "crowds": decoded["groundtruth_is_crowd"].numpy().tolist(),
+                "masks": decoded["groundtruth_instance_masks"].numpy().tolist() if include_mask else [],
             }
     json.dump(images, sys.stdout)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], "masks" in sys.argv[2:])

@@ -18,12 +18,14 @@ from transforms.examples.class_ids import ClassIds
 from transforms.examples.encode_image import image_features
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value, encode_example
 from transforms.images.check_image import CheckedImage
+from transforms.masks.mask_png import empty_mask_png
 from transforms.records import Box, ObjectAnnotation
 from transforms.verification.check_record import DecodeMode, check_record
 from transforms.verification.findings import Code
 
 CLASS_IDS = ClassIds.from_labels({"cat": 3, "개": 7})
 Features = dict[str, Value]
+MASK = empty_mask_png(40, 20)
 
 
 def _picture(picture_format: str = "PNG", size: tuple[int, int] = (40, 20), seed: int = 0) -> bytes:
@@ -115,6 +117,11 @@ BROKEN: dict[str, tuple[Callable[[Features], Features], Code]] = {
     "width and height swapped": (_with_picture(_picture(size=(20, 40))), Code.IMAGE_SIZE),
     "picture cut": (_with_picture(_picture("JPEG")[:-300], "jpeg"), Code.IMAGE_UNDECODABLE),
     "picture of no kind": (_with_picture(b"hello"), Code.IMAGE_UNDECODABLE),
+    "a mask short": (_with(keys.MASK, BYTES, MASK), Code.VALUE_COUNT),
+    "a mask of another size": (_with(keys.MASK, BYTES, MASK, empty_mask_png(20, 40)), Code.MASK_INVALID),
+    "a mask of no kind": (_with(keys.MASK, BYTES, MASK, b""), Code.MASK_INVALID),
+    "a weight short": (_with(keys.MASK_WEIGHT, FLOAT, 1.0), Code.VALUE_COUNT),
+    "a weight NaN": (_with(keys.MASK_WEIGHT, FLOAT, 1.0, float("nan")), Code.VALUE_INVALID),
 }
 
 
@@ -124,6 +131,10 @@ def test_as_encoded() -> None:
     assert facts is not None
     assert (facts.source_id, facts.file_name, list(facts.class_names)) == (12, "사진/a.png", ["개", "cat"])
     assert facts.optional_keys == {keys.DIFFICULT, keys.VIEW, keys.WEIGHT}
+
+
+def test_with_masks() -> None:
+    assert _codes(_features() | {keys.MASK: (BYTES, (MASK, MASK)), keys.MASK_WEIGHT: (FLOAT, (0.0, 1.0))}) == set()
 
 
 def test_without_objects() -> None:

@@ -33,7 +33,7 @@ _ADAM7 = (
 )
 
 
-class _Broken(Exception):
+class BrokenPng(Exception):
     """What is wrong with the file."""
 
 
@@ -63,7 +63,7 @@ def has_metadata_chunk(data: bytes) -> bool:
             chunk.kind == b"eXIf" or (chunk.kind == b"iTXt" and bytes(chunk.body[: len(_XMP_KEYWORD)]) == _XMP_KEYWORD)
             for chunk in _chunks(data, check_crc=False)
         )
-    except _Broken:
+    except BrokenPng:
         return False
 
 
@@ -74,19 +74,40 @@ def broken_png(data: bytes) -> str:
         header = _read_header(chunks[0])
         pixels = _pixel_data(chunks, header)
         _check_rows(pixels, header)
-    except _Broken as broken:
+    except BrokenPng as broken:
         return str(broken)
     return ""
+
+
+def inflated_rows(data: bytes, header: bytes) -> bytes:
+    """The rows of a PNG that must have this header (13 bytes) and not be interlaced, each after its filter's number.
+
+    Raises:
+      BrokenPng: the file is not whole, or has another header.
+    """
+    chunks = list(_chunks(data))
+    if bytes(chunks[0].body) != header:
+        raise BrokenPng(f"the PNG's header is {bytes(chunks[0].body).hex()}, not {header.hex()}")
+    parsed = _read_header(chunks[0])
+    ((row_bytes, rows),) = _row_runs(parsed)
+    inflater = zlib.decompressobj()
+    try:
+        inflated = inflater.decompress(b"".join(_pixel_data(chunks, parsed)), row_bytes * rows + 1)
+    except zlib.error as error:
+        raise BrokenPng(f"the PNG's image data are damaged: {error}") from None
+    if len(inflated) != row_bytes * rows or not inflater.eof or inflater.unused_data:
+        raise BrokenPng(f"the PNG has not image data of {rows} rows")
+    return inflated
 
 
 def _chunks(data: bytes, check_crc: bool = True) -> Iterator[_Chunk]:
     """Yields the chunks, IEND the last of them.
 
     Raises:
-      _Broken: no PNG, a chunk that is cut or damaged, or no IEND.
+      BrokenPng: no PNG, a chunk that is cut or damaged, or no IEND.
     """
     if not data.startswith(_SIGNATURE):
-        raise _Broken("the PNG does not begin with its signature")
+        raise BrokenPng("the PNG does not begin with its signature")
     view, start = memoryview(data), len(_SIGNATURE)
     while start + _CHUNK_FRAME <= len(data):
         length = int.from_bytes(view[start : start + 4], "big")
@@ -95,24 +116,24 @@ def _chunks(data: bytes, check_crc: bool = True) -> Iterator[_Chunk]:
             break
         kind = bytes(view[start + 4 : start + 8])
         if check_crc and zlib.crc32(view[start + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
-            raise _Broken(f"the chunk {kind!r} of the PNG at byte {start} does not match its CRC")
+            raise BrokenPng(f"the chunk {kind!r} of the PNG at byte {start} does not match its CRC")
         yield _Chunk(kind, start, view[start + 8 : end - 4])
         if kind == b"IEND":
             return
         start = end
-    raise _Broken("the PNG has no end chunk, it was cut")
+    raise BrokenPng("the PNG has no end chunk, it was cut")
 
 
 def _read_header(chunk: _Chunk) -> _Header:
     body = bytes(chunk.body)
     if chunk.kind != b"IHDR" or len(body) != 13:
-        raise _Broken(f"the PNG begins with the chunk {chunk.kind!r} of {len(body)} bytes, not with a header")
+        raise BrokenPng(f"the PNG begins with the chunk {chunk.kind!r} of {len(body)} bytes, not with a header")
     width, height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
     depth, colour_type, compression, filters, interlace = body[8:]
     if not (0 < width <= _MAX_CHUNK and 0 < height <= _MAX_CHUNK and depth in _DEPTHS.get(colour_type, ())):
-        raise _Broken(f"the PNG's header is {body.hex()}, which no PNG can have")
+        raise BrokenPng(f"the PNG's header is {body.hex()}, which no PNG can have")
     if compression or filters or interlace > 1:
-        raise _Broken(f"the PNG's header names unknown methods: {compression}, {filters}, {interlace}")
+        raise BrokenPng(f"the PNG's header names unknown methods: {compression}, {filters}, {interlace}")
     return _Header(width, height, depth * _CHANNELS[colour_type], colour_type, interlace == 1)
 
 
@@ -122,19 +143,19 @@ def _pixel_data(chunks: Sequence[_Chunk], header: _Header) -> list[memoryview]:
     for chunk in chunks:
         is_critical = not chunk.kind[0] & 0x20
         if is_critical and chunk.kind not in _CRITICAL:
-            raise _Broken(f"the PNG has the chunk {chunk.kind!r} at byte {chunk.start}, which no reader knows")
+            raise BrokenPng(f"the PNG has the chunk {chunk.kind!r} at byte {chunk.start}, which no reader knows")
     if kinds.count(b"IHDR") > 1 or kinds.count(b"PLTE") > 1:
-        raise _Broken("the PNG has two headers or two palettes")
+        raise BrokenPng("the PNG has two headers or two palettes")
     if b"IDAT" not in kinds:
-        raise _Broken("the PNG has no image data")
+        raise BrokenPng("the PNG has no image data")
     first, count = kinds.index(b"IDAT"), kinds.count(b"IDAT")
     if kinds[first : first + count] != [b"IDAT"] * count:
-        raise _Broken("other chunks stand between the PNG's image data")
+        raise BrokenPng("other chunks stand between the PNG's image data")
     palettes = [chunk.body for chunk in chunks[:first] if chunk.kind == b"PLTE"]
     if header.colour_type == _PALETTE and not palettes:
-        raise _Broken("the PNG has palette indices, but no palette before them")
+        raise BrokenPng("the PNG has palette indices, but no palette before them")
     if any(not palette or len(palette) % 3 or len(palette) > 768 for palette in palettes):
-        raise _Broken("the PNG's palette has no whole number of colours")
+        raise BrokenPng("the PNG's palette has no whole number of colours")
     return [chunk.body for chunk in chunks[first : first + count]]
 
 
@@ -147,23 +168,23 @@ def _check_rows(pixels: Sequence[memoryview], header: _Header) -> None:
         try:
             inflated += inflater.decompress(piece)
         except zlib.error as error:
-            raise _Broken(f"the PNG's image data are damaged: {error}") from None
+            raise BrokenPng(f"the PNG's image data are damaged: {error}") from None
         used = 0
         while runs:
             row_bytes, rows = runs.pop()
             whole = min(rows, (len(inflated) - used) // row_bytes)
             end = used + whole * row_bytes
             if whole and max(inflated[used:end:row_bytes]) > _LAST_FILTER:
-                raise _Broken("a row of the PNG has an unknown filter")
+                raise BrokenPng("a row of the PNG has an unknown filter")
             used = end
             if whole < rows:
                 runs.append((row_bytes, rows - whole))
                 break
         inflated = inflated[used:]
         if inflater.unused_data or (inflated and not runs):
-            raise _Broken("the PNG has more image data than rows")
+            raise BrokenPng("the PNG has more image data than rows")
     if runs or not inflater.eof:
-        raise _Broken("the PNG's image data end before its last row")
+        raise BrokenPng("the PNG's image data end before its last row")
 
 
 def _pieces(bodies: Sequence[memoryview]) -> Iterator[memoryview]:

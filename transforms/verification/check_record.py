@@ -21,6 +21,7 @@ from transforms.splits.split_fractions import key_hash
 from transforms.verification.check_image_level import check_image_level, missing_labels
 from transforms.verification.check_keypoints import check_keypoints, keypoint_sum, missing_keypoints
 from transforms.verification.check_maps import check_maps, missing_maps
+from transforms.verification.check_masks import check_masks
 from transforms.verification.findings import Code, Problem
 
 DecodeMode = Literal["none", "sample", "full"]
@@ -102,6 +103,7 @@ def check_record(
     problems += check_image_level(values, class_ids)
     problems += check_maps(values, class_ids) if mode != "none" else ()
     problems += _check_picture(values, mode, is_first)
+    problems += check_masks(values) if mode != "none" else ()
     return _facts(values, class_ids), problems
 
 
@@ -176,7 +178,7 @@ def _check_boxes(values: Mapping[str, Sequence[object]]) -> Iterator[Problem]:
             Code.BOX_INVALID,
             f"object {index} has ymin, xmin, ymax, xmax {edges[index].tolist()}, not 0 <= min <= max <= 1",
         )
-    for key in (keys.AREA, keys.WEIGHT):
+    for key in (keys.AREA, keys.WEIGHT, keys.MASK_WEIGHT):
         numbers: Sequence[float] = values.get(key, ())  # type: ignore[assignment]
         if unfit := [number for number in numbers if not math.isfinite(number)]:
             yield Code.VALUE_INVALID, f"{key} holds {unfit[0]}"

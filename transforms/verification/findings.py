@@ -44,6 +44,7 @@ class Code(StrEnum):
     IMAGE_SIZE = "image_size"
     IMAGE_UNDECODABLE = "image_undecodable"
     MAP_INVALID = "map_invalid"
+    MASK_INVALID = "mask_invalid"
     # Ledger and hand-off.
     LEDGER_ROW = "ledger_row"
     LEDGER_RESULT = "ledger_result"
