@@ -110,10 +110,11 @@ def read_objects(
         try:
             entry = as_entry(value, position)
             found = name_of(entry)
-            names = [as_class_name(item) for item in (found if isinstance(found, list) else [found])]
-            name = names[0] if names else as_class_name(None)
+            name, *others = map(as_class_name, found or [None]) if isinstance(found, list) else (as_class_name(found),)
             item = read_object(entry, name, position)
-            objects += [item._replace(class_name=name) for name in names]
+            objects.append(item)
+            if others:
+                objects += [item._replace(class_name=other) for other in others]
         except FieldError as error:
             problems.append(problem_of(error, position, name))
     return tuple(objects), tuple(problems)
@@ -155,6 +156,8 @@ def number(entry: Entry, field: str) -> float:
       FieldError: it is no number. Refused: it is missing.
     """
     value = entry.get(field)
+    if type(value) is float:  # as most are
+        return value
     if value is None:
         raise Refused(Reason.FIELD_MISSING, f"the object has no {field}")
     return as_number(field, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from transforms.annotations.fields import FieldError, as_id, clean_class_name, is_text, quote
@@ -46,6 +47,15 @@ def as_class_name(value: Any) -> str:
     Raises:
       Refused: there is none, or it is no text.
     """
+    return _class_name(value) if type(value) is str else _checked_class_name(value)
+
+
+@lru_cache(maxsize=4096)  # there are few classes, and many objects of each
+def _class_name(text: str) -> str:
+    return _checked_class_name(text)
+
+
+def _checked_class_name(value: Any) -> str:
     name = clean_class_name(value) if isinstance(value, str) else as_id(value)
     if not name:
         raise Refused(Reason.FIELD_MISSING, f"the object has no class name, but {quote(value)}")
