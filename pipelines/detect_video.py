@@ -73,7 +73,8 @@ flags.DEFINE_string(
 flags.DEFINE_float(
     "min_score",
     0.05,
-    "Detections of a lower score are not in the results. Another value needs no inference: raw detections are kept.",
+    "Detections of a lower score are not in the results. Another value of 0.05 or more needs no inference: raw "
+    "detections from there on are kept.",
     lower_bound=0,
     upper_bound=1,
     flag_values=FLAGS,

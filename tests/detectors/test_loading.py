@@ -277,7 +277,7 @@ def test_memory_growth_is_set_before_the_model_is_loaded(frozen: Path, monkeypat
         lambda device, grow: order.append(f"{device.name} {grow}"),
     )
 
-    def load(_: Any) -> Any:
+    def load(*_: Any) -> Any:
         order.append("load")
         return lambda _: {}
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from transforms.videos.cut_settings import CutSettings
 
-# Detections below this score are not kept, unless the user asks for lower ones: so that another --min_score needs no
-# inference, while the hundreds of rows that models fill up with are left out.
-STORED_FLOOR = 0.01
+# Detections below this score are not kept, unless the user asks for lower ones: so that a higher --min_score needs no
+# inference, while the hundreds of rows that models fill up with are left out, and need not even be computed.
+STORED_FLOOR = 0.05
 # Part of every key: results of another way of decoding or storing are never taken for ours.
 _STORE_VERSION = 1
 

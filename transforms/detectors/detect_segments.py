@@ -58,6 +58,7 @@ class LoadedModel:
             settings.model_path,
             label_map=settings.label_map_path,
             batch_size=settings.batch_size,
+            floor=settings.floor,
             trust_model=settings.trust_model,
         )
         self.load_ms = round(1000 * (time.monotonic() - begun))

@@ -23,6 +23,7 @@ def load_detector(
     *,
     label_map: str | os.PathLike[str] | None = None,
     batch_size: int = 8,
+    floor: float = 0.0,
     trust_model: bool = False,
 ) -> Detector:
     """Inspects, loads and probes a model. Takes seconds: do it once for each process.
@@ -31,6 +32,7 @@ def load_detector(
       model: a SavedModel's folder or the parent of one, a frozen graph, or a .tflite file; local.
       label_map: a label file; otherwise the one inside, beside or above the model, if there is one.
       batch_size: frames for one run of the model, at most; less if its graph, the probe or memory says so.
+      floor: detections of a lower score need not be given; some models then take less time.
       trust_model: run it even if it holds ops that can do more than compute.
 
     Raises:
@@ -42,15 +44,14 @@ def load_detector(
     info = inspect_model(model)
     refuse_distrusted(info, trust_model=trust_model)
     labels = labels_of(info, label_map)
-    device_warnings = prepare_devices()
-    detector = Detector(
-        info,
-        _load(info),
-        batch_size=batch_size,
-        labels=labels,
-        warnings=info.warnings + device_warnings,
-    )
-    prove_batches(detector)
+    warnings = info.warnings + prepare_devices()
+    detector = Detector(info, _load(info, floor), batch_size=batch_size, labels=labels, warnings=warnings)
+    if not prove_batches(detector) and floor and info.kind == "tf1_frozen_graph":
+        # All that it sees in the test frames is below the floor: without one there is something to compare.
+        whole = Detector(info, _load(info, 0.0), batch_size=batch_size)
+        prove_batches(whole)
+        if whole.batch_size < detector.batch_size:
+            detector.lower_batch_size(whole.batch_size, whole.warnings[-1])
     return detector
 
 
@@ -68,8 +69,11 @@ def labels_of(info: ModelInfo, label_map: str | os.PathLike[str] | None = None) 
     return read_label_map(found) if found else LabelMap()
 
 
-def prove_batches(detector: Detector) -> None:
+def prove_batches(detector: Detector) -> bool:
     """Runs two frames one by one, then together; lowers the batch size to 1, with a warning, if that differs.
+
+    Returns:
+      Whether there was anything to compare.
 
     Raises:
       ModelRefused: not even one frame can be run.
@@ -77,7 +81,7 @@ def prove_batches(detector: Detector) -> None:
     frames = probe_frames()
     alone = [_detect_alone(detector, frame[None]) for frame in frames]
     if detector.batch_size == 1:
-        return
+        return True
     try:
         together = detector.detect(frames)
         differences = [text for pair in zip(alone, together, strict=True) if (text := difference(*pair))]
@@ -88,6 +92,7 @@ def prove_batches(detector: Detector) -> None:
         detector.lower_batch_size(
             1, f"Frames are run one by one: two at once do not give what each gives alone ({problem})."
         )
+    return any(map(len, alone))
 
 
 def _detect_alone(detector: Detector, frame: Frames) -> FrameDetections:
@@ -101,9 +106,9 @@ def _detect_alone(detector: Detector, frame: Frames) -> FrameDetections:
         ) from error
 
 
-def _load(info: ModelInfo) -> Call:
+def _load(info: ModelInfo, floor: float) -> Call:
     try:
-        return load_tflite(info, probe_frames()) if info.kind == "tflite" else load_graph(info)
+        return load_tflite(info, probe_frames()) if info.kind == "tflite" else load_graph(info, floor)
     except ModelRefused:
         raise
     except Exception as error:  # TensorFlow raises a dozen types for a broken model.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from transforms.detectors.detector import BatchTooLarge, Call
 from transforms.detectors.frame_inputs import Frames, encode_png, resize_frames
 from transforms.detectors.model_info import ModelInfo
+from transforms.detectors.score_floor import raise_score_thresholds
 
 
 def prepare_devices() -> tuple[str, ...]:
@@ -31,10 +32,13 @@ def prepare_devices() -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def load_graph(info: ModelInfo) -> Call:
-    """Loads a frozen graph or a SavedModel. The result may be called from several threads at once."""
-    load = _load_frozen_graph if info.kind == "tf1_frozen_graph" else _load_saved_model
-    function = load(info)
+def load_graph(info: ModelInfo, floor: float = 0.0) -> Call:
+    """Loads a frozen graph or a SavedModel. The result may be called from several threads at once.
+
+    Args:
+      floor: detections of a lower score need not be given.
+    """
+    function = _load_frozen_graph(info, floor) if info.kind == "tf1_frozen_graph" else _load_saved_model(info)
     encode = _input_encoder(info)
 
     def call(frames: Frames) -> dict[str, npt.NDArray[Any]]:
@@ -54,7 +58,7 @@ def run_in_memory(run: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         raise BatchTooLarge(error.message.partition("\n")[0]) from error
 
 
-def _load_frozen_graph(info: ModelInfo) -> Callable[[Any], Mapping[str, Any]]:
+def _load_frozen_graph(info: ModelInfo, floor: float) -> Callable[[Any], Mapping[str, Any]]:
     import tensorflow as tf
 
     graph_def = tf.compat.v1.GraphDef()
@@ -66,6 +70,7 @@ def _load_frozen_graph(info: ModelInfo) -> Callable[[Any], Mapping[str, Any]]:
     nodes = [tensor.name.partition(":")[0] for tensor in info.outputs.values()]
     # Cut by names, here: a function's own prune copies what is left op by op in Python, which takes seconds.
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph_def, nodes)
+    raise_score_thresholds(graph_def, floor)
 
     def detections(images: Any) -> dict[str, Any]:
         tensors = tf.graph_util.import_graph_def(
