@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.annotations import (
     test_bdd100k,
@@ -33,7 +37,9 @@ from tests.sample_data import (
     coco,
     coco_box,
     coco_image,
+    encoded,
     jpeg,
+    values,
     voc,
     voc_object,
     write_files,
@@ -117,13 +123,18 @@ FILES: dict[str, Any] = {
 STEMS = [file.split(".")[0] for file in FILES]
 
 
+def build_from(folder: Path, files: dict[str, Any]) -> BuiltDataset:
+    """A dataset from annotation files of all formats in one folder, each about the picture of its own name."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in files.items()}
+    write_files(folder / "annotations", {name: text.encode() for name, text in texts.items()})
+    pictures = {f"{name.split('.')[0]}.jpg": jpeg(seed=seed) for seed, name in enumerate(files)}
+    write_files(folder / "images", pictures)
+    return build_dataset(folder / "out", folder / "annotations", folder / "images")
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltDataset:
-    folder = tmp_path_factory.mktemp("formats")
-    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in FILES.items()}
-    write_files(folder / "annotations", {name: text.encode() for name, text in texts.items()})
-    write_files(folder / "images", {f"{stem}.jpg": jpeg(seed=seed) for seed, stem in enumerate(STEMS)})
-    return build_dataset(folder / "out", folder / "annotations", folder / "images")
+    return build_from(tmp_path_factory.mktemp("formats"), FILES)
 
 
 def test_every_picture_is_written(built: BuiltDataset) -> None:
@@ -146,3 +157,126 @@ def test_file_that_may_be_of_two_formats_is_a_question(tmp_path: Path, capsys: p
     built = build_dataset(tmp_path / "out", tmp_path / "a", tmp_path / "images")
     assert built.exit_code == 1
     assert "both.json may be labelme or supervisely: name the format with --format" in capsys.readouterr().err
+
+
+X, Y = 5, 6
+SHAPE = np.zeros((8, 10), bool)
+SHAPE[:, :4] = SHAPE[5:, :] = True
+CORNERS = [(X, Y), (X + 4, Y), (X + 4, Y + 5), (X + 10, Y + 5), (X + 10, Y + 8), (X, Y + 8)]
+WHOLE = np.zeros((HEIGHT, WIDTH), bool)
+WHOLE[Y : Y + 8, X : X + 10] = SHAPE
+
+
+def runs(pixels: Any) -> list[int]:
+    """Lengths of runs of 0 and 1 in turn, 0 first."""
+    changes = np.flatnonzero(np.diff(np.concatenate(([False], pixels, [not pixels[-1]]))))
+    return [int(length) for length in np.diff([0, *changes])]
+
+
+def compressed(counts: list[int]) -> str:
+    """Run lengths as pycocotools writes them: each but the first three as the difference to that before last."""
+    text = ""
+    for index, count in enumerate(counts):
+        number = count - counts[index - 2] if index > 2 else count
+        while True:
+            low, number = number & 31, number >> 5
+            is_last = number == (-1 if low & 16 else 0)
+            text += chr(48 + (low if is_last else low | 32))
+            if is_last:
+                break
+    return text
+
+
+MASKS: dict[str, Any] = {
+    "bdd100k.json": [
+        test_bdd100k.frame(
+            test_bdd100k.label(NAME, None, poly2d=[{"vertices": CORNERS, "types": "LLLLLL", "closed": True}]),
+            name="bdd100k.jpg",
+        )
+    ],
+    "cvat.xml": test_cvat.cvat(
+        test_cvat.cvat_image(
+            test_cvat.tag(
+                "mask", label=NAME, rle=", ".join(map(str, runs(SHAPE.ravel()))), left=X, top=Y, width=10, height=8
+            ),
+            name="cvat.jpg",
+        )
+    ),
+    "cvat_polygon.xml": test_cvat.cvat(
+        test_cvat.cvat_image(
+            test_cvat.tag("polygon", label=NAME, points=";".join(f"{x},{y}" for x, y in CORNERS)),
+            name="cvat_polygon.jpg",
+        )
+    ),
+    "datumaro.json": test_datumaro.datumaro(
+        test_datumaro.item(
+            test_datumaro.bbox(kind="mask", rle={"counts": compressed(runs(WHOLE.T.ravel())), "size": [HEIGHT, WIDTH]}),
+            image={"path": "datumaro.jpg"},
+        ),
+        labels=[NAME],
+    ),
+    "label_studio.json": [
+        test_label_studio.task(
+            test_label_studio.annotation(
+                with_size(
+                    test_label_studio.region(
+                        "brushlabels",
+                        [NAME],
+                        format="rle",
+                        rle=test_label_studio.packed(np.repeat(WHOLE.ravel() * 255, 4).astype(np.uint8).tobytes()),
+                    )
+                )
+            ),
+            url="label_studio.jpg",
+        )
+    ],
+    "labelme.json": test_labelme.labelme(
+        test_labelme.shape(
+            NAME,
+            "mask",
+            [(X, Y), (X + 9, Y + 7)],
+            mask=base64.b64encode(encoded(Image.fromarray(SHAPE), "PNG")).decode(),
+        ),
+        path="labelme.jpg",
+    ),
+    "supervisely.jpg.json": test_supervisely.supervisely(
+        test_supervisely.item(name=NAME)
+        | test_supervisely.bitmap(test_supervisely.packed(SHAPE), (X, Y))
+        | {"classTitle": NAME}
+    ),
+    "supervisely_hole.jpg.json": test_supervisely.supervisely(
+        test_supervisely.item("polygon", NAME)
+        | {
+            "points": {
+                "exterior": [(X, Y), (X + 10, Y), (X + 10, Y + 8), (X, Y + 8)],
+                "interior": [[(X + 4, Y), (X + 10, Y), (X + 10, Y + 5), (X + 4, Y + 5)]],
+            }
+        }
+    ),
+    "via.json": test_via.project(
+        test_via.entry(
+            test_via.region(
+                {
+                    "name": "polygon",
+                    "all_points_x": [x for x, _ in CORNERS],
+                    "all_points_y": [y for _, y in CORNERS],
+                },
+                type=NAME,
+            ),
+            name="via.jpg",
+        )
+    ),
+}
+MASK_STEMS = [file.split(".")[0] for file in MASKS]
+
+
+@pytest.fixture(scope="module")
+def built_masks(tmp_path_factory: pytest.TempPathFactory) -> BuiltDataset:
+    return build_from(tmp_path_factory.mktemp("masks"), MASKS)
+
+
+@pytest.mark.parametrize("stem", MASK_STEMS)
+def test_masks_are_the_same_whatever_the_format(built_masks: BuiltDataset, stem: str) -> None:
+    assert built_masks.ledger("boxes") == []
+    (mask,) = values(built_masks.by_name()[f"{stem}.jpg"], "image/object/mask")
+    assert (np.asarray(Image.open(io.BytesIO(mask)).convert("L")) > 0).tolist() == WHOLE.tolist()
