@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.annotations import json_stream
-from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_members
+from transforms.annotations.json_stream import (
+    DUPLICATE_KEY,
+    JsonError,
+    decode_json,
+    stream_array,
+    stream_lines,
+    stream_members,
+)
 
 scalars = (
     st.none()
@@ -161,3 +168,59 @@ def test_keys_repeated_inside_are_recorded(window: int, text: str) -> None:
 )
 def test_borders_within_objects_are_none(window: int, text: str) -> None:
     assert members(text) == expected(json.loads(text))
+
+
+@given(st.lists(documents, max_size=5))
+def test_array_is_streamed(window: int, value: list[Any]) -> None:
+    assert canonical(list(stream_array(io.StringIO(json.dumps(value))))) == canonical(json.loads(json.dumps(value)))
+
+
+@pytest.mark.parametrize("text", ["", "[", "[1", "[1,", "{}", "[] 3", "[1]]", "3"])
+def test_array_that_is_none(window: int, text: str) -> None:
+    with pytest.raises(JsonError):
+        list(stream_array(io.StringIO(text)))
+
+
+@given(objects)
+def test_members_of_inner_objects_are_streamed(window: int, value: dict[str, Any]) -> None:
+    text = json.dumps({"before": 1, "inner": value, "after": value})
+    found = list(stream_members(io.StringIO(text), objects=["inner"]))
+    inner = [("inner", item) for item in json.loads(text)["inner"].items()]
+    assert canonical(found) == canonical([("before", 1), *inner, ("after", json.loads(text)["after"])])
+
+
+def test_repeated_keys_of_inner_objects_are_met_twice(window: int) -> None:
+    found = list(stream_members(io.StringIO('{"a": {"b": 1, "b": {"c": 2}}}'), objects=["a"]))
+    assert found == [("a", ("b", 1)), ("a", ("b", {"c": 2}))]
+
+
+@given(st.lists(documents, max_size=5), st.sampled_from(["\n", "\r\n", "\n\n \n"]))
+def test_lines_are_values(values: list[Any], end: str) -> None:
+    text = end.join(map(json.dumps, values))
+    found = list(stream_lines(io.StringIO(text, newline="")))
+    assert canonical([value for _, value in found]) == canonical([json.loads(json.dumps(value)) for value in values])
+
+
+def test_line_that_is_no_json_is_an_error_of_its_own() -> None:
+    (first, _), (second, error), (third, value) = stream_lines(io.StringIO('1\n\n{"a": \n{"b": 2, "b": 3}'))
+    assert (first, second, third) == (1, 3, 4)
+    assert isinstance(error, JsonError)
+    assert value == {"b": 3, DUPLICATE_KEY: "b"}
+
+
+def test_line_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_stream, "MAX_VALUE_CHARS", 10)
+    with pytest.raises(JsonError, match="line 2 is longer than 10 characters"):
+        list(stream_lines(io.StringIO("1\n" + "2" * 20)))
+
+
+@given(documents)
+def test_whole_text_is_decoded(value: Any) -> None:
+    assert canonical(decode_json(json.dumps(value))) == canonical(json.loads(json.dumps(value)))
+
+
+@pytest.mark.parametrize(
+    "text", ['{"b": 1, "b": 1}', '[[1, {"b": 1, "b": 2}]]', '{"a": "\\":", "c": {"b": 1, "b": 2}}']
+)
+def test_repeated_keys_of_whole_texts_are_recorded(text: str) -> None:
+    assert DUPLICATE_KEY in repr(decode_json(text)).encode().decode("unicode_escape")
