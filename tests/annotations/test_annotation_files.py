@@ -75,3 +75,11 @@ def test_units_hold_every_file_of_a_known_format_once(tmp_path: Path) -> None:
     names = [name for unit in units for _, name in unit.files]
     assert sorted(names) == [*(f"{number:03d}.xml" for number in range(450)), "a.json"]
     assert {unit.voc_origin for unit in units} == {1}
+
+
+def test_large_files_are_units_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transforms.annotations.annotation_files.UNIT_BYTES", 2 * len(VOC))
+    large = VOC + b" " * 2 * len(VOC)
+    write_files(tmp_path, {"0.xml": VOC, "1.xml": large, "2.xml": large, "3.xml": VOC, "4.xml": VOC, "5.xml": VOC})
+    units = read_units(find_annotations([str(tmp_path)], "auto"), "photos", "photos", 0)
+    assert [[name[0] for _, name in unit.files] for unit in units] == [["0", "1"], ["2"], ["3", "4"], ["5"]]

@@ -18,6 +18,7 @@ from transforms.annotations.formats import FORMATS, AnnotationFormat
 from transforms.sources.source_edits import NO_EDITS, SourceEdits
 
 HEAD_BYTES = 1 << 16
+UNIT_BYTES = 32 << 20
 _THREADS = 16
 # A line end or a byte order mark.
 _BLANK_BYTES = 3
@@ -214,29 +215,37 @@ def read_units(
     work_folder: str = "",
 ) -> list[ReadUnit]:
     """Cuts the files of one source into units of work; files of no format are in none of them."""
-    by_format: dict[str, list[tuple[str, str]]] = {}
+    by_format: dict[str, list[AnnotationFile]] = {}
     for file in files:
-        by_format.setdefault(file.format, []).append((file.path, file.relative))
-    units = []
-    for name, paths in by_format.items():
-        if not name:
-            continue
-        size = FORMATS[name].files_per_unit
-        units += [
-            ReadUnit(
-                source,
-                images_root,
-                name,
-                tuple(paths[start : start + size]),
-                voc_origin,
-                edits,
-                namespace,
-                with_masks,
-                work_folder,
-            )
-            for start in range(0, len(paths), size)
-        ]
-    return units
+        by_format.setdefault(file.format, []).append(file)
+    return [
+        ReadUnit(
+            source,
+            images_root,
+            name,
+            tuple((file.path, file.relative) for file in row),
+            voc_origin,
+            edits,
+            namespace,
+            with_masks,
+            work_folder,
+        )
+        for name, found in by_format.items()
+        if name
+        for row in _rows(found, FORMATS[name].files_per_unit)
+    ]
+
+
+def _rows(files: Iterable[AnnotationFile], most: int) -> Iterator[list[AnnotationFile]]:
+    """Files for one worker each: at most so many, and none after 32 MiB of them."""
+    row: list[AnnotationFile] = []
+    for file in files:
+        row.append(file)
+        if len(row) >= most or sum(item.bytes for item in row) >= UNIT_BYTES:
+            yield row
+            row = []
+    if row:
+        yield row
 
 
 def format_of_unit(unit: ReadUnit) -> AnnotationFormat:
