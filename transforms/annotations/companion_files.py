@@ -23,7 +23,7 @@ ANNOTATION_FOLDERS = {
     "label_2": "image_2",
     "label_02": "image_02",
 }
-_PARTS_OF_DATASETS = {*ANNOTATION_FOLDERS, "obj_train_data"}
+_PARTS_OF_DATASETS = {*ANNOTATION_FOLDERS, "obj_train_data", "gt"}
 
 
 @dataclass(frozen=True, slots=True)

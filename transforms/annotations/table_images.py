@@ -25,11 +25,25 @@ _IMAGE, _OBJECT, _PROBLEM, _LABEL = range(4)
 
 
 class TableImages:
-    """Collects rows by the name of their image, then yields an image each."""
+    """Collects rows by the name of their image, then yields an image each.
 
-    def __init__(self, context: ReadContext, repairs: tuple[str, ...] = ()):
+    Args:
+      repairs: of the file itself, which each of its images carries.
+      folder, fields: of each image.
+    """
+
+    def __init__(
+        self,
+        context: ReadContext,
+        repairs: tuple[str, ...] = (),
+        *,
+        folder: str | None = None,
+        fields: tuple[tuple[str, str], ...] = (),
+    ):
         self._context = context
         self._repairs = repairs
+        self._folder = posixpath.dirname(context.annotation_file) if folder is None else folder
+        self._fields = fields
         self._groups = SpilledGroups()
         self._rejections: list[Rejection] = []
 
@@ -98,7 +112,8 @@ class TableImages:
                 width, height, split = width or values[0], height or values[1], split or values[2]
         return AnnotatedImage(
             file_name=name,
-            folder=posixpath.dirname(self._context.annotation_file),
+            folder=self._folder,
+            fields=self._fields,
             width=width,
             height=height,
             unit=unit,
