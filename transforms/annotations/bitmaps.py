@@ -14,7 +14,7 @@ from transforms.annotations.refusals import Refused
 from transforms.ledger.reasons import Reason
 from transforms.masks.mask_refused import MaskRefused
 from transforms.masks.run_lengths import changes_of_rle
-from transforms.records import Box, Rle
+from transforms.records import Box, MaskBitmap, Rle
 
 MAX_PIXELS = 1 << 26
 
@@ -26,14 +26,28 @@ def png_of_pixels(pixels: NDArray[np.bool_]) -> bytes:
     return buffer.getvalue()
 
 
-def png_of_row_runs(runs: Sequence[int], width: int, height: int) -> bytes:
-    """A PNG of run lengths along the rows, of 0 and 1 in turn, 0 first; b"" if they do not fill width x height."""
+def box_and_mask(pixels: NDArray[np.bool_], left: int = 0, top: int = 0) -> tuple[Box, MaskBitmap]:
+    """The edges around the pixels [height, width] that are set, and those pixels; the first lies at (left, top).
+
+    Raises:
+      Refused: none is set.
+    """
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    if not rows.size:
+        raise Refused(Reason.BOX_EMPTY, "the mask covers no pixel")
+    x, y, xmax, ymax = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    mask = MaskBitmap(png_of_pixels(pixels[y:ymax, x:xmax]), left + x, top + y)
+    return Box(left + x, top + y, left + xmax, top + ymax), mask
+
+
+def pixels_of_row_runs(runs: Sequence[int], width: int, height: int) -> NDArray[np.bool_] | None:
+    """Pixels [height, width] of run lengths along the rows, of 0 and 1 in turn, 0 first; None if they are not those."""
     if not 0 < width * height <= MAX_PIXELS or min(width, height) < 0 or min(runs, default=-1) < 0:
-        return b""
+        return None
     if sum(runs) != width * height:
-        return b""
+        return None
     values = np.arange(len(runs)) % 2 == 1
-    return png_of_pixels(np.repeat(values, np.asarray(runs, np.int64)).reshape(height, width))
+    return np.repeat(values, np.asarray(runs, np.int64)).reshape(height, width)
 
 
 def pixels_of_png(data: bytes) -> NDArray[np.bool_] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
-from transforms.annotations.bitmaps import png_of_row_runs
+from transforms.annotations.bitmaps import box_and_mask, pixels_of_row_runs
 from transforms.annotations.fields import FieldError, as_flag, as_number, as_size, clean_name, quote
 from transforms.annotations.refusals import Refused, box_of_size
 from transforms.annotations.shapes import Ring, bounds, box_ring, ellipse_box, ellipse_ring, turned
@@ -97,10 +97,11 @@ def _mask(element: Element) -> tuple[Box, Mask]:
     except ValueError:
         runs = []
     columns, rows = as_size(width), as_size(height)
-    is_placed = abs(left) + abs(top) < 2**31
-    if not (columns and rows and is_placed):
+    if not (columns and rows and abs(left) + abs(top) < 2**31):
         return box, MaskBitmap(b"")
-    return box, MaskBitmap(png_of_row_runs(runs, columns, rows), int(left), int(top))
+    pixels = pixels_of_row_runs(runs, columns, rows)
+    # Some writers give the whole picture as the mask's box.
+    return (box, MaskBitmap(b"")) if pixels is None else box_and_mask(pixels, int(left), int(top))
 
 
 def _skeleton(element: Element, names: tuple[str, ...]) -> tuple[Box, tuple[Keypoint, ...]]:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.annotations.bitmaps import MAX_PIXELS, png_of_pixels
+from transforms.annotations.bitmaps import MAX_PIXELS, box_and_mask
 from transforms.annotations.fields import as_number, as_size, quote
 from transforms.annotations.json_objects import Entry, as_list, number, ring_of_pairs
 from transforms.annotations.refusals import Refused, box_of_size
 from transforms.annotations.shapes import Ring, bounds, box_ring, ellipse_box, ellipse_ring, turned
 from transforms.ledger.reasons import Reason
-from transforms.records import Box, Mask, MaskBitmap, Polygons
+from transforms.records import Box, Mask, Polygons
 
 
 def read_shape(kind: str, value: Entry, result: Entry) -> tuple[Box, Mask | None]:
@@ -75,12 +75,8 @@ def _size(result: Entry) -> tuple[int, int]:
 def _brush(value: Entry, result: Entry) -> tuple[Box, Mask]:
     width, height = _size(result)
     pixels = _decode_brush(as_list(value.get("rle"), "rle"), width, height)
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    if not rows.size:
-        raise Refused(Reason.BOX_EMPTY, "the brush covers no pixel")
-    x, y, xmax, ymax = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    box = Box(x / width, y / height, xmax / width, ymax / height)
-    return box, MaskBitmap(png_of_pixels(pixels[y:ymax, x:xmax]), x, y)
+    box, mask = box_and_mask(pixels)
+    return Box(box.xmin / width, box.ymin / height, box.xmax / width, box.ymax / height), mask
 
 
 def _decode_brush(rle: list[Any], width: int, height: int) -> NDArray[np.bool_]:

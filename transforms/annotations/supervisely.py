@@ -13,9 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import numpy as np
-
-from transforms.annotations.bitmaps import pixels_of_png, png_of_pixels
+from transforms.annotations.bitmaps import box_and_mask, pixels_of_png
 from transforms.annotations.fields import as_id, as_number, as_size, as_split, clean_class_name, is_text, quote
 from transforms.annotations.json_objects import (
     Entry,
@@ -39,7 +37,6 @@ from transforms.records import (
     DeclaredClasses,
     ImageLabel,
     Mask,
-    MaskBitmap,
     ObjectAnnotation,
     Polygons,
     ReadContext,
@@ -145,12 +142,7 @@ def _bitmap(bitmap: Entry) -> tuple[Box, Mask]:
     pixels = pixels_of_png(_unpacked(bitmap.get("data")))
     if pixels is None:
         raise Refused(Reason.MASK_UNREADABLE, "the bitmap's data are no PNG")
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    if not rows.size:
-        raise Refused(Reason.BOX_EMPTY, "the bitmap covers no pixel")
-    x, y, xmax, ymax = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    mask = MaskBitmap(png_of_pixels(pixels[y:ymax, x:xmax]), int(left) + x, int(top) + y)
-    return Box(left + x, top + y, left + xmax, top + ymax), mask
+    return box_and_mask(pixels, int(left), int(top))
 
 
 def _unpacked(data: Any) -> bytes:
