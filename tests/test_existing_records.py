@@ -62,7 +62,10 @@ def payloads(folder: Path, split: str = "*") -> list[bytes]:
     return sorted(payload for shard in folder.glob(f"*-{split}.tfrecord-*") for payload in read_payloads(shard))
 
 
-def test_sharding_anew_keeps_every_byte_and_every_split(tmp_path: Path, original: BuiltDataset) -> None:
+def test_sharding_anew_keeps_every_byte_and_every_split(
+    tmp_path: Path, original: BuiltDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(write_files(tmp_path / "elsewhere", {"of no concern.jpg": jpeg()}))
     built = rebuilt(tmp_path, original.folder, flags=["--num_shards=train=2,val=1"])
     assert built.exit_code == 0
     for split in ("train", "val"):

@@ -115,3 +115,12 @@ def test_paths_of_other_machines(tmp_path: Path, named: str) -> None:
     write_files(tmp_path, {"images/사진/a.jpg": jpeg()})
     files = {"labels.json": coco_text([named]).encode()}
     check_records(build_locally(tmp_path / "out", files, tmp_path / "images").folder, ["사진/a.jpg"])
+
+
+def test_no_name_of_windows_counts_as_unlisted(tmp_path: Path) -> None:
+    folder = tmp_path / "images" / os.fsdecode("사진".encode("cp949"))
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode("한글 (1).jpg".encode("cp949"))).write_bytes(jpeg())
+    (tmp_path / "labels.json").write_text(coco_text(["사진/한글 (1).jpg"]), "utf-8")
+    built = build_dataset(tmp_path / "out", tmp_path / "labels.json", tmp_path / "images")
+    assert (built.exit_code, built.manifest["reasons"]) == (0, {})

@@ -12,7 +12,7 @@ from apache_beam.metrics import Metrics
 from transforms.annotations.annotation_files import ReadUnit, format_of_unit
 from transforms.annotations.companion_files import ANNOTATION_FOLDERS, FolderCompanions, companions_place
 from transforms.annotations.packs import encode_pack, pack_readings
-from transforms.images.image_names import IMAGE_SUFFIXES, is_plain_image_name, name_parts
+from transforms.images.image_names import IMAGE_SUFFIXES, image_key, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
 from transforms.ledger.reasons import Reason
 from transforms.records import AnnotatedImage, DeclaredClasses, ReadContext, Reading, Rejection
@@ -51,18 +51,23 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     in annotation files of a subfolder, which mean an image in the same subfolder – less folders that only say that
     annotations are in them, so ``train/annotations/1.xml`` is about ``train/1.jpg``, or with a folder of images in
     their place, so ``labels/train/1.txt`` is about ``images/train/1.jpg`` – unless there is none. Where the
-    format says of several names that each may be the image's, the first that is there is.
+    format says of several names that each may be the image's, the first that is there is. And where there is a folder
+    of images, ``1.jpg`` may be what others call ``images/1.jpg``.
     """
     if image.record is not None:
         return image
-    if not image.folder and not image.other_names and is_plain_image_name(image.file_name):  # nearly always
+    is_alone = not image.folder and not image.other_names
+    place, _, _ = image.file_name.rpartition("/")
+    if is_alone and is_plain_image_name(image.file_name) and not store.has_image_folder(place):  # nearly always
         return image
     parts = [part for part in image.folder.split("/") if part]
     folders = [part for part in parts if part.lower() not in ANNOTATION_FOLDERS]
     mirrored = [ANNOTATION_FOLDERS.get(part.lower(), part) for part in parts]
     has_suffix = image.file_name.lower().endswith(IMAGE_SUFFIXES)
     if not parts and not image.other_names and has_suffix and not name_parts(image.file_name)[1]:
-        return image
+        place, _, _ = image_key(image.file_name).rpartition("/")
+        if not store.has_image_folder(place):
+            return image
     names = (image.file_name, *image.other_names)
     places = [place for place in (folders, mirrored) if place]
     candidates = ["/".join([*place, name]) for place in places for name in names]

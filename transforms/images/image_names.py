@@ -5,6 +5,8 @@ All of this is text work: no file is touched, so a key is the same on every mach
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
@@ -42,6 +44,25 @@ def name_parts(file_name: str) -> tuple[list[str], bool]:
 def is_plain_image_name(file_name: str) -> bool:
     """Whether a name is its own key and has an image's extension: nothing need be looked up for it."""
     return bool(_PLAIN.fullmatch(file_name)) and file_name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def unicode_name(name: str) -> str:
+    """A name on disk as text in NFC; parts of it whose bytes are not UTF-8 (unzipped from Windows) are read as CP949.
+
+    What is neither stays as the file system gives it, with lone surrogates.
+    """
+    if name.isascii():
+        return name
+    return "/".join(map(_unicode_part, name.split("/")))
+
+
+def _unicode_part(part: str) -> str:
+    try:
+        part.encode()
+    except UnicodeEncodeError:
+        with contextlib.suppress(UnicodeError):
+            part = os.fsencode(part).decode("cp949")
+    return unicodedata.normalize("NFC", part)
 
 
 def image_key(file_name: str) -> str:

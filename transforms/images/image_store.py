@@ -9,7 +9,7 @@ import stat
 import unicodedata
 from dataclasses import dataclass, field
 
-from transforms.images.image_names import IMAGE_SUFFIXES, candidate_names, name_parts
+from transforms.images.image_names import IMAGE_FOLDERS, IMAGE_SUFFIXES, candidate_names, name_parts, unicode_name
 from transforms.ledger.reasons import Reason
 
 _USUAL_SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG")
@@ -52,6 +52,7 @@ class ImageStore:
     _real_root: str = field(init=False)
     _safe_folders: set[str] = field(init=False, default_factory=set)
     _listings: dict[str, dict[str, str]] = field(init=False, default_factory=dict)
+    _has_image_folder: dict[str, bool] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._real_root = os.path.realpath(self.root)
@@ -73,12 +74,12 @@ class ImageStore:
         for name in candidates:
             data = self._read_exact(name)
             if data is not None:
-                return StoredImage(_unicode_name(name), data)
+                return StoredImage(_written_name(name), data)
         for name in candidates:
             found = self._find_equivalent(name)
             if found is not None and (data := self._read_exact(found)) is not None:
                 is_completed = not name.lower().endswith(IMAGE_SUFFIXES)
-                return StoredImage(_unicode_name(found), data, (Reason.NAME_COMPLETED,) if is_completed else ())
+                return StoredImage(_written_name(found), data, (Reason.NAME_COMPLETED,) if is_completed else ())
         if name_parts(file_name)[1] or not candidates:
             raise ImageRefused(
                 Reason.PATH_OUTSIDE_ROOT,
@@ -87,19 +88,27 @@ class ImageStore:
         raise ImageRefused(Reason.IMAGE_MISSING, f"no such file in {self.root}")
 
     def locate(self, file_name: str) -> str | None:
-        """The name under the root of the file that ``read`` would open, or None; nothing is opened."""
+        """The name under the root, as text, of the file that ``read`` would open, or None; nothing is opened."""
         candidates = _safe_candidates(file_name)
         for name in candidates:
             with contextlib.suppress(ValueError):  # no file can have such a name
                 if os.path.lexists(f"{self._real_root}/{name}"):
-                    return name
+                    return _as_text(name)
         # Many names without an extension are of one folder: to list it whole would take longer.
         for name in candidates:
             for suffix in _USUAL_SUFFIXES if not name.lower().endswith(IMAGE_SUFFIXES) else ():
                 with contextlib.suppress(ValueError):
                     if os.path.lexists(f"{self._real_root}/{name}{suffix}"):
                         return name + suffix
-        return next((found for name in candidates if (found := self._find_equivalent(name)) is not None), None)
+        found = next((found for name in candidates if (found := self._find_equivalent(name)) is not None), None)
+        return None if found is None else _as_text(found)
+
+    def has_image_folder(self, folder: str) -> bool:
+        """Whether a folder below the root has one of the usual folders of images in it; asked once of each."""
+        if folder not in self._has_image_folder:
+            places = (os.path.join(self._real_root, folder, name) for name in IMAGE_FOLDERS)
+            self._has_image_folder[folder] = any(map(os.path.isdir, places))
+        return self._has_image_folder[folder]
 
     def _read_exact(self, name: str) -> bytes | None:
         path = f"{self._real_root}/{name}"
@@ -183,7 +192,7 @@ class ImageStore:
                 names = os.listdir(path) if _is_inside(os.path.realpath(path), self._real_root) else []
             except (OSError, UnicodeEncodeError):
                 names = []
-            self._listings[folder] = {_unicode_name(name, strict=False): name for name in sorted(names)}
+            self._listings[folder] = {unicode_name(name): name for name in sorted(names)}
         return self._listings[folder]
 
 
@@ -195,14 +204,24 @@ def _is_inside(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
 
 
-def _unicode_name(name: str, strict: bool = True) -> str:
-    """The name in NFC; names whose bytes are not UTF-8 (unzipped from Windows) are read as CP949."""
+def _as_text(name: str) -> str:
+    """The name of a file on disk, in the Unicode form that it has there if it has any."""
     try:
-        name.encode("utf-8")
+        name.encode()
     except UnicodeEncodeError:
-        try:
-            name = os.fsencode(name).decode("cp949")
-        except (UnicodeDecodeError, UnicodeEncodeError):
-            if strict:
-                raise ImageRefused(Reason.NAME_NOT_UNICODE, f"the file's name is no text: {name!a}") from None
-    return unicodedata.normalize("NFC", name)
+        return unicode_name(name)
+    return name
+
+
+def _written_name(name: str) -> str:
+    """The name of a file on disk as it stands in records and in the ledger.
+
+    Raises:
+      ImageRefused: it is no text.
+    """
+    text = unicode_name(name)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ImageRefused(Reason.NAME_NOT_UNICODE, f"the file's name is no text: {name!a}") from None
+    return text

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from transforms.examples.class_ids import ClassIds
 from transforms.images.image_listing import walk_images
-from transforms.images.image_names import image_key
+from transforms.images.image_names import image_key, unicode_name
 from transforms.ledger.counts import Counts, check_closing
 from transforms.ledger.ledger_rows import ImageRow, image_rows_parquet
 from transforms.ledger.reasons import Reason
@@ -211,6 +211,7 @@ def _unlisted_rows(folder: str, ledger_files: Sequence[str], image_roots: Mappin
         known = _named_images(folder, ledger_files, of_root)
         source = of_root[0]  # an image that none of them names is listed with the first
         for name, _ in walk_images(root):
+            name = unicode_name(name)
             hashed = np.uint64(order_hash(image_key(name)))
             position = int(np.searchsorted(known, hashed))
             if position == len(known) or known[position] != hashed:
