@@ -62,6 +62,8 @@ def summary(manifest: Mapping[str, Any], folder: str, seconds: float) -> str:
         "",
         *_classes(manifest),
     ]
+    if "source_counts" in manifest:
+        lines += ["", *_sources(manifest)]
     if manifest["reasons"]:
         lines += ["", *table(["repaired, dropped or rejected", "times"], _rows(manifest["reasons"]))]
     lines += [
@@ -70,10 +72,49 @@ def summary(manifest: Mapping[str, Any], folder: str, seconds: float) -> str:
         f"{images['rejected']:,} rejected",
         f"boxes:  {boxes['read']:,} read = {boxes['written']:,} written ({boxes['repaired']:,} of them repaired) + "
         f"{boxes['dropped']:,} dropped",
+        *_leakage(manifest),
         f"dataset: {folder}",
         f"ledger:  {folder}/ledger (a row for each image, and for each box that was repaired or dropped)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _sources(manifest: Mapping[str, Any]) -> list[str]:
+    header = ["source", "images read", "written", "rejected", "boxes read", "written", "dropped"]
+    rows = []
+    for name, counts in manifest["source_counts"].items():
+        images, boxes = counts["images"], counts["boxes"]
+        numbers = [images["read"], images["written"], images["rejected"]]
+        numbers += [boxes["read"], boxes["written"], boxes["dropped"]]
+        rows.append([name, *(f"{number:,}" for number in numbers)])
+    return table(header, rows)
+
+
+def _leakage(manifest: Mapping[str, Any]) -> list[str]:
+    """How many images of other splits are in the training split too, and what the split key found."""
+    leakage, notes = manifest["leakage"], manifest.get("split_groups", {})
+    lines = []
+    if "ungrouped" in notes:
+        key = manifest["settings"]["split_key"]
+        lines.append(f"groups:  {notes['ungrouped']:,} images without {key} are split each by its name")
+    elif notes:
+        lines.append(
+            f"groups:  {notes['images_in_groups']:,} images in {notes['groups']:,} groups of equal or nearly equal "
+            f"pictures, {notes['largest_group']:,} in the largest"
+        )
+    found = {
+        split: f"{counts['exact']:,}" + ("" if counts["near"] is None else f" + {counts['near']:,} nearly")
+        for split, counts in leakage["splits"].items()
+    }
+    if not found:
+        return lines
+    shown = ", ".join(f"{split} {text}" for split, text in found.items())
+    lines.append(f"leakage: images with the picture of a {leakage['train']} image: {shown}")
+    if any(counts["exact"] or counts["near"] for counts in leakage["splits"].values()):
+        lines[-1] += " (ledger/leakage.parquet names them; --split_key=content keeps them together)"
+    elif leakage["duplicate_distance"] is None:
+        lines[-1] += " (nearly equal ones: --leakage_report)"
+    return lines
 
 
 _SHOWN_CLASSES = 30

@@ -1,0 +1,76 @@
+"""The splits that sources give their images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.sample_data import write_files
+from transforms.sources.source_splits import SplitFinder, find_split_lists, split_in_path, split_name
+
+PATHS = {
+    "instances_train2017.json": "train",
+    "annotations/instances_val2014.json": "val",
+    "person_keypoints_val2017.json": "val",
+    "captions_test.json": "test",
+    "image_info_test-dev2017.json": "",
+    "train2017/000000000009.jpg": "train",
+    "val2017/train.jpg": "train",
+    "valid/labels/7.txt": "val",
+    "data/Validation/x": "val",
+    "Training/7.xml": "train",
+    "trains/7.xml": "",
+    "constraint/a.json": "",
+    "test/train.json": "train",
+    "train_val.json": "",
+    "labels.json": "",
+    "": "",
+}
+
+
+@pytest.mark.parametrize(("path", "split"), PATHS.items())
+def test_paths(path: str, split: str) -> None:
+    assert split_in_path(path) == split
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("Train", "train"), (" valid ", "val"), ("holdout_2", "holdout_2"), ("test-1", ""), ("2017", ""), ("훈련", "")],
+)
+def test_names(text: str, name: str) -> None:
+    assert split_name(text) == name
+
+
+def lists(folder: Path, **content: str) -> Path:
+    return write_files(folder, {f"ImageSets/Main/{name}.txt": text.encode() for name, text in content.items()})
+
+
+def test_lists_of_voc(tmp_path: Path) -> None:
+    lists(tmp_path, train="a\nb -1\n\n", val="c\nboth\n", test="d\nboth\n", trainval="a\nb\nc\n", cat_train="a 1\n")
+    (tmp_path / "Annotations").mkdir()
+    found = find_split_lists([str(tmp_path / "Annotations")])
+    assert [Path(path).name for path in found] == ["train.txt", "val.txt", "test.txt"]
+    assert found == find_split_lists([str(tmp_path)])
+    finder = SplitFinder(found)
+    splits = {name: finder.find("", f"x/{name}.jpg", "train/x.xml") for name in ("a", "b", "c", "d", "both", "e")}
+    assert splits == {"a": "train", "b": "train", "c": "val", "d": "test", "both": "", "e": ""}
+
+
+def test_trainval_serves_where_it_is_alone(tmp_path: Path) -> None:
+    lists(tmp_path, trainval="a\n", test="b\n")
+    finder = SplitFinder(find_split_lists([str(tmp_path)]))
+    assert [finder.find("", f"{name}.jpg", "") for name in "ab"] == ["trainval", "test"]
+
+
+@pytest.mark.parametrize(
+    ("split", "file_name", "annotation_file", "expected"),
+    [
+        ("Validation", "train/a.jpg", "train.json", "val"),
+        ("", "val2017/a.jpg", "instances_train.json", "val"),
+        ("", "a.jpg", "instances_train2017.json", "train"),
+        ("", "train.jpg", "labels.json", ""),
+    ],
+)
+def test_order_in_which_it_is_looked_for(split: str, file_name: str, annotation_file: str, expected: str) -> None:
+    assert SplitFinder().find(split, file_name, annotation_file) == expected
