@@ -39,6 +39,7 @@ from tests.sample_data import (
     coco_image,
     encoded,
     jpeg,
+    png,
     values,
     voc,
     voc_object,
@@ -280,3 +281,17 @@ def test_masks_are_the_same_whatever_the_format(built_masks: BuiltDataset, stem:
     assert built_masks.ledger("boxes") == []
     (mask,) = values(built_masks.by_name()[f"{stem}.jpg"], "image/object/mask")
     assert (np.asarray(Image.open(io.BytesIO(mask)).convert("L")) > 0).tolist() == WHOLE.tolist()
+
+
+def test_frames_of_a_cvat_video_are_found_as_cvat_saves_them(tmp_path: Path) -> None:
+    shapes = [test_cvat.box(EDGES[0], frame=0), test_cvat.box(EDGES[1], frame=2), test_cvat.box(frame=3, outside=1)]
+    text = test_cvat.cvat(test_cvat.meta(test_cvat.label("car")), test_cvat.track(*shapes))
+    frames = {f"clip/images/frame_{number:06d}.png": png(seed=number) for number in range(4)}
+    write_files(tmp_path, frames | {"clip/annotations.xml": text.encode()})
+    built = build_dataset(tmp_path / "out", tmp_path, tmp_path)
+    assert built.exit_code == 0
+    found = {name: boxes(example) for name, example in built.by_name().items()}
+    middle = [(start + end) / 2 for start, end in zip(*EDGES, strict=True)]
+    assert sorted(found) == [f"clip/images/frame_{number:06d}.png" for number in range(3)]
+    (box,) = found["clip/images/frame_000001.png"]
+    assert box == pytest.approx((middle[1] / HEIGHT, middle[0] / WIDTH, middle[3] / HEIGHT, middle[2] / WIDTH))

@@ -91,6 +91,11 @@ def test_bitmap(mode: str, data: st.DataObject) -> None:
     assert found.box == Box(x, y, x + crop.shape[1], y + crop.shape[0])
 
 
+def test_bitmap_that_is_not_packed() -> None:
+    plain = base64.b64encode(zlib.decompress(base64.b64decode(packed([[True, True]])))).decode()
+    assert image(read, supervisely(bitmap(plain))).objects[0].box == Box(5, 6, 7, 7)
+
+
 def test_tags_are_split_labels_and_fields() -> None:
     tags = [{"name": "train", "value": None}, {"name": "night", "value": None}, {"name": "road", "value": "wet"}, "old"]
     found = image(read, supervisely(tags=[*tags, 7, {"name": "n", "value": 3}]))

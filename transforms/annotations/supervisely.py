@@ -48,6 +48,7 @@ FILES_PER_UNIT = 200
 IS_FILE_PER_IMAGE = True
 COMPANIONS = ("meta.json", "obj_class_to_machine_color.json", "key_id_map.json")
 MAX_BITMAP_BYTES = 64 << 20
+_PNG = b"\x89PNG"
 _SPLITS = ("train", "val", "test")
 
 
@@ -149,6 +150,8 @@ def _unpacked(data: Any) -> bytes:
     """The PNG of a bitmap's data; b"" if they are not what they must be."""
     try:
         packed = base64.b64decode(data, validate=True) if isinstance(data, str) else b""
+        if packed.startswith(_PNG):  # as some writers leave it
+            return packed
         return zlib.decompressobj().decompress(packed, MAX_BITMAP_BYTES)
     except (ValueError, zlib.error):
         return b""
