@@ -276,6 +276,9 @@ class Companions(Protocol):
     def names(self, folder: str = "") -> tuple[str, ...]:
         """Sorted names of the files in a folder, given as for ``read``; empty if there is none."""
 
+    def place(self, name: str) -> str:
+        """Where a file is below the root, as ``MaskFile`` has it, given as for ``read``; it may not exist."""
+
     def upwards(self) -> tuple[str, ...]:
         """The folder of the annotation file and those above it, nearest first, as ``names`` takes them: "", "..", …"""
 

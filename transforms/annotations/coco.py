@@ -240,7 +240,7 @@ class _CocoReader:
     def _add_panoptic(self, position: str, image_id: str, entry: dict[str, Any]) -> None:
         """Adds a panoptic map, and its segments as objects whose masks are the map's pixels of one value."""
         name = entry.get("file_name")
-        path = posixpath.join(self._map_folder, name) if isinstance(name, str) and name else ""
+        path = self._map_path(name) if isinstance(name, str) and name else ""
         segments = []
         for index, segment in enumerate(entry["segments_info"]):
             place = f"{position}.segments_info[{index}]"
@@ -257,14 +257,17 @@ class _CocoReader:
             self._add_annotation(place, values, MaskFile(path, segment_id))
         self._groups.append(image_id, (_PANOPTIC, path, tuple(segments)))
 
+    def _map_path(self, name: str) -> str:
+        """Where a panoptic map lies below the root: ``x.json`` has its maps in ``x/``, or beside it."""
+        companions = self._context.companions
+        path = posixpath.join(self._map_folder, name)
+        return path if companions is None else companions.place(path)
+
     @cached_property
     def _map_folder(self) -> str:
-        """Where the panoptic maps lie below the annotations' root: ``x.json`` has them in ``x/``, or beside it."""
-        folder, file = posixpath.split(self._context.annotation_file)
-        stem = posixpath.splitext(file)[0]
+        stem = posixpath.splitext(posixpath.basename(self._context.annotation_file))[0]
         companions = self._context.companions
-        is_apart = companions is None or companions.names(stem)
-        return posixpath.join(folder, stem) if is_apart else folder
+        return stem if companions is None or companions.names(stem) else ""
 
     def readings(self) -> Iterator[Reading]:
         yield DeclaredClasses(tuple(self._declared), tuple(self._keypoints.items()), tuple(self._skeletons.items()))

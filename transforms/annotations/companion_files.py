@@ -55,6 +55,10 @@ class FolderCompanions:
         with os.scandir(path) as entries:
             return tuple(sorted(entry.name for entry in entries if entry.is_file()))
 
+    def place(self, name: str) -> str:
+        """See ``Companions``."""
+        return posixpath.normpath(posixpath.join(self.folder, name))
+
     def upwards(self) -> tuple[str, ...]:
         """See ``Companions``."""
         depth = len([part for part in self.folder.split("/") if part])
