@@ -99,6 +99,12 @@ flags.DEFINE_enum(
     "Without --class_map: the annotations' own ids, or ids from 1; auto: their own if all sources agree.",
     flag_values=FLAGS,
 )
+flags.DEFINE_boolean(
+    "expand_hierarchy",
+    False,
+    "Open Images: give each object its wider classes too, as *hierarchy*.json beside the annotations has them.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_integer(
     "voc_origin",
     0,

@@ -101,9 +101,13 @@ class SourceInputs:
 
     def identity(self) -> dict[str, Any]:
         """The source's entry in the manifest: with the settings, all that its part of the dataset depends on."""
+        from transforms.annotations.annotation_files import companion_digests
+
         digest = hashlib.sha256()
         for file in self.files:
             digest.update(f"{file.relative}\0{file.format}\0{file.sha256}\n".encode("utf-8", "surrogateescape"))
+        for name, sha256 in sorted(companion_digests(self.files).items()):
+            digest.update(f"{name}\0\0{sha256}\n".encode("utf-8", "surrogateescape"))
         entry = {
             "name": self.source.name,
             "annotation_files": len(self.files),

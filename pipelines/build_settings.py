@@ -140,6 +140,7 @@ def make_identity(
         **({"class_changes": classes.to_plain()} if classes else {}),
         "class_ids": values.class_ids,
         "voc_origin": values.voc_origin,
+        "expand_hierarchy": values.expand_hierarchy,
         "image_check": values.image_check,
         "exif": values.exif,
         "exif_frame": values.exif_frame,

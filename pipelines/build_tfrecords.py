@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from absl import flags
@@ -136,6 +137,8 @@ def _run(argv: Sequence[str]) -> int:
             return _exit_code(manifest)
         with_masks, work_folder = values.masks != "none", os.path.join(target.folder, PARTS_FOLDER)
         units = [unit for item in inputs for unit in item.read_units(class_map.changes, with_masks, work_folder)]
+        if values.expand_hierarchy:
+            units = [replace(unit, expand_hierarchy=True) for unit in units]
         rejections = [rejection for item in inputs for rejection in item.rejections()]
         write_settings = make_write_settings(values, inputs, plan_settings, identity, target.folder)
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:

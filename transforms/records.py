@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import BinaryIO, Literal, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 Unit = Literal["pixels", "fractions"]
@@ -273,6 +273,9 @@ class Companions(Protocol):
     def read(self, name: str) -> bytes | None:
         """The file of this name, from the folder of the annotation file ("../classes.txt"); None if there is none."""
 
+    def open(self, name: str) -> BinaryIO | None:
+        """As ``read``, for files of any size."""
+
     def names(self, folder: str = "") -> tuple[str, ...]:
         """Sorted names of the files in a folder, given as for ``read``; empty if there is none."""
 
@@ -298,6 +301,7 @@ class ReadContext:
       with_masks: whether masks and maps are wanted; reading them takes time and room.
       path: to open the file again.
       work_folder: for what is needed until the build ends, such as unpacked copies.
+      expand_hierarchy: whether objects get the wider classes of theirs too, where the format has a hierarchy.
     """
 
     source: str
@@ -307,3 +311,4 @@ class ReadContext:
     with_masks: bool = True
     path: str = ""
     work_folder: str = ""
+    expand_hierarchy: bool = False

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.sample_data import coco_bytes, voc, write_files
-from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations, read_units
+from transforms.annotations.annotation_files import (
+    AnnotationsNotFound,
+    companion_digests,
+    find_annotations,
+    read_units,
+)
 
 COCO, VOC = coco_bytes([]), voc("a.jpg").encode()
 
@@ -83,3 +88,14 @@ def test_large_files_are_units_of_their_own(tmp_path: Path, monkeypatch: pytest.
     write_files(tmp_path, {"0.xml": VOC, "1.xml": large, "2.xml": large, "3.xml": VOC, "4.xml": VOC, "5.xml": VOC})
     units = read_units(find_annotations([str(tmp_path)], "auto"), "photos", "photos", 0)
     assert [[name[0] for _, name in unit.files] for unit in units] == [["0", "1"], ["2"], ["3", "4"], ["5"]]
+
+
+def test_files_that_annotations_depend_on_are_digested(tmp_path: Path) -> None:
+    read = {"classes.txt": b"cat", "train.txt": b"", "labels/x.names": b"", "labels/a/b/seqinfo.ini": b""}
+    other = {"README.txt": b"", "notes.txt": b"", "labels/c/classes.txt": b"", "labels/a/b/1.txt": b"0 .5 .5 .5 .5"}
+    write_files(tmp_path, read | other)
+    digests = companion_digests(find_annotations([str(tmp_path / "labels" / "a")], "yolo"))
+    assert set(digests) == {"b/seqinfo.ini"}  # nothing around a folder that is no part of a dataset by its name
+    digests = companion_digests(find_annotations([str(tmp_path / "labels")], "yolo"))
+    assert set(digests) == set(read)
+    assert digests["classes.txt"] == hashlib.sha256(b"cat").hexdigest()

@@ -14,7 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 
+from transforms.annotations.companion_files import FolderCompanions, companions_place
 from transforms.annotations.formats import FORMATS, AnnotationFormat
+from transforms.annotations.source_splits import split_of_name
 from transforms.sources.source_edits import NO_EDITS, SourceEdits
 
 HEAD_BYTES = 1 << 16
@@ -22,6 +24,8 @@ UNIT_BYTES = 32 << 20
 _THREADS = 16
 # A line end or a byte order mark.
 _BLANK_BYTES = 3
+# Of lists of classes and descriptions, whatever their names.
+_COMPANION_SUFFIXES = (".names", ".labels", ".ini", ".yaml", ".yml")
 # Names of files that are found in many datasets and hold no annotations, whatever the format.
 _OTHER_FILES = ("readme*", "license*", "licence*", "notice*", "requirements*.txt")
 _DATASET_FILES = {"dataset_info.json", "features.json"}
@@ -60,7 +64,7 @@ class ReadUnit:
       files: path and name relative to the annotations' root of each.
       edits: to what is read.
       namespace: see ``pack_entry``.
-      with_masks: see ReadContext.
+      with_masks, expand_hierarchy: see ReadContext.
     """
 
     source: str
@@ -72,6 +76,7 @@ class ReadUnit:
     namespace: str = ""
     with_masks: bool = False
     work_folder: str = ""
+    expand_hierarchy: bool = False
 
 
 def find_annotations(patterns: Sequence[str], format_name: str) -> list[AnnotationFile]:
@@ -202,6 +207,34 @@ def _with_formats_of_neighbours(files: Sequence[AnnotationFile]) -> list[Annotat
 
 def _folder_and_suffix(file: AnnotationFile) -> tuple[str, str]:
     return os.path.dirname(file.path), os.path.splitext(file.path)[1].lower()
+
+
+def companion_digests(files: Sequence[AnnotationFile]) -> dict[str, str]:
+    """SHA-256 of the lists of classes, lists of images and descriptions that go with annotation files, by their names.
+
+    They are in the files' folders and those above, up to the root; what is read depends on them.
+    """
+    found: dict[str, str] = {}
+    for root, folder in sorted({companions_place(file.path, file.relative) for file in files}):
+        companions = FolderCompanions(root, folder)
+        for place in companions.upwards():
+            where = os.path.normpath(os.path.join(folder, place))
+            for name in companions.names(place):
+                relative = os.path.normpath(os.path.join(where, name))
+                if relative not in found and _is_read_beside(relative):
+                    file = companions.open(os.path.join(place, name))
+                    if file is not None:
+                        with file:
+                            found[relative] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _is_read_beside(relative: str) -> bool:
+    stem, suffix = os.path.splitext(os.path.basename(relative).lower())
+    if any(fnmatch.fnmatchcase(stem + suffix, pattern) for pattern in _OTHER_FILES):
+        return False
+    is_list = suffix == ".txt" and bool(split_of_name(stem))
+    return suffix in _COMPANION_SUFFIXES or is_list or _is_companion(relative)
 
 
 def read_units(

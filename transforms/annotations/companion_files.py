@@ -6,7 +6,7 @@ import os
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from transforms.records import Companions, T
 
@@ -20,6 +20,8 @@ ANNOTATION_FOLDERS = {
     "labels": "images",
     "ann": "img",
     "labeltxt": "images",
+    "labeltxt-v1.0": "images",
+    "labeltxt-v1.5": "images",
     "label_2": "image_2",
     "label_02": "image_02",
 }
@@ -46,6 +48,11 @@ class FolderCompanions:
             return None
         with open(path, "rb") as file:
             return file.read()
+
+    def open(self, name: str) -> BinaryIO | None:
+        """See ``Companions``."""
+        path = self._path(name)
+        return open(path, "rb") if path is not None and os.path.isfile(path) else None
 
     def names(self, folder: str = "") -> tuple[str, ...]:
         """See ``Companions``."""

@@ -30,7 +30,9 @@ def read_unit(unit: ReadUnit) -> Iterator[Reading]:
         place = companions_place(path, relative)
         beside = companions.setdefault(place, FolderCompanions(*place))
         origin: Literal[0, 1] = 1 if unit.voc_origin else 0
-        context = ReadContext(unit.source, relative, origin, beside, unit.with_masks, path, unit.work_folder)
+        context = ReadContext(
+            unit.source, relative, origin, beside, unit.with_masks, path, unit.work_folder, unit.expand_hierarchy
+        )
         with open(path, "rb") as stream:
             for reading in annotation_format.read(stream, context):
                 if unit.edits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from transforms.annotations.spilled_groups import SpilledGroups
@@ -30,6 +30,7 @@ class TableImages:
     Args:
       repairs: of the file itself, which each of its images carries.
       folder, fields: of each image.
+      other_names: gives other names that an image may have.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class TableImages:
         *,
         folder: str | None = None,
         fields: tuple[tuple[str, str], ...] = (),
+        other_names: Callable[[str], tuple[str, ...]] = lambda name: (),
     ):
         self._context = context
         self._repairs = repairs
         self._folder = posixpath.dirname(context.annotation_file) if folder is None else folder
         self._fields = fields
+        self._other_names = other_names
         self._groups = SpilledGroups()
         self._rejections: list[Rejection] = []
 
@@ -114,6 +117,7 @@ class TableImages:
             file_name=name,
             folder=self._folder,
             fields=self._fields,
+            other_names=self._other_names(name),
             width=width,
             height=height,
             unit=unit,
