@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 from transforms.records import Companions, T
 
@@ -49,7 +50,7 @@ class FolderCompanions:
         with open(path, "rb") as file:
             return file.read()
 
-    def open(self, name: str) -> BinaryIO | None:
+    def open(self, name: str) -> io.BufferedReader | None:
         """See ``Companions``."""
         path = self._path(name)
         return open(path, "rb") if path is not None and os.path.isfile(path) else None
