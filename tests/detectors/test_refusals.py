@@ -13,7 +13,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from pipelines import detect_video
 from tests.detectors import tiny_models
+from tests.videos.clips import write_clip
 from transforms.detectors.detector import Detector
 from transforms.detectors.loading import load_detector
 from transforms.detectors.refusal import ModelRefused
@@ -346,6 +348,26 @@ def test_refused_before_the_first_frame(name: str, place: Workplace, monkeypatch
     assert "\n" not in text
     assert len(text) < 1200
     assert re.search(r"[.!]$", text), "ends a sentence"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", 12)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_command_says_so_in_one_sentence(
+    name: str, place: Workplace, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "found"
+    model = REFUSED[name][0](place)
+    code = detect_video.main([f"--videos={clip}", f"--model={model}", f"--output={output}"])
+    told = [line for line in capsys.readouterr().err.splitlines() if not line.startswith(("probing", "WARNING"))]
+    assert code == 1
+    assert len(told) == 1
+    assert told[0].startswith("boxmill detect: Model ")
+    assert not list(output.rglob("*.parquet"))
+    assert not (output / "manifest.json").exists()
 
 
 def test_the_sound_models_are_not_refused(place: Workplace) -> None:
