@@ -335,7 +335,8 @@ def test_bad_videos_each_end_with_their_status(capsys: Capture, model: Path, tmp
             expected[bad.name] = bad
     write_shapes_clip(folder / "good.mp4", 12)
     assert len(expected) >= 30
-    run = run_detect(capsys, folder / "*", model, tmp_path / "out", "--max_megapixels=33.1776")
+    flags = ("--max_megapixels=33.1776", "--annotated_video", "--exports=coco,mot,jsonl,yolo,tfrecord")
+    run = run_detect(capsys, folder / "*", model, tmp_path / "out", *flags)
     assert run.code == 2
     assert "Traceback" not in run.out + run.error
     videos = {video["video"]["name"]: video for video in run.manifest["videos"]}
@@ -351,6 +352,8 @@ def test_bad_videos_each_end_with_their_status(capsys: Capture, model: Path, tmp
         assert frames["processed"] >= bad.processed, (name, video)
         assert frames["expected"] == frames["processed"] + frames["skipped"] + frames["lost"]
         assert (run.folder / video["folder"] / "manifest.json").is_file()
+        annotated = run.of_video(name).get("annotated_video", {"frames": 0})
+        assert annotated["frames"] == frames["processed"], name
 
 
 def test_a_slow_decoder_is_given_up_and_tried_again(

@@ -113,10 +113,11 @@ def load_findings(path: str) -> SegmentFindings | None:
 
 @contextmanager
 def whole_file(path: str) -> Iterator[str]:
-    """A path to write to by name; what is there at the end of the block gets the name ``path``, durably."""
+    """The path of an empty file to write to by name; at the end of the block it gets the name ``path``, durably."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
     try:
+        open(temporary, "xb").close()  # encoders make a file with their first frame, and there may be none
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())

@@ -46,7 +46,7 @@ def writing_products(
             sinks.append(_drawing(stack.enter_context(encoder), settings))
         if RECORDS in files:
             path = stack.enter_context(whole_file(files[RECORDS]))
-            sinks.append(_recording(stack.enter_context(open(path, "xb")), facts, settings))
+            sinks.append(_recording(stack.enter_context(open(path, "wb")), facts, settings))
 
         def write(frame: DecodedFrame, rows: FrameRows) -> None:
             for sink in sinks:
