@@ -35,7 +35,7 @@ def test_commands_exist(command: str) -> None:
 def test_flags_exist() -> None:
     known = {*build_flags.FLAGS, *detect_video.FLAGS, *verify_tfrecords.FLAGS}
     beams = {"runner", "direct_num_workers", "direct_running_mode"}
-    elsewhere = {"purge_orphaned_data", "help"}
+    elsewhere = {"purge_orphaned_data", "help", "video"}
     assert set(re.findall(r"--(\w+)", README)) - elsewhere <= known | beams
 
 
