@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.sample_data import (
     BuiltDataset,
@@ -19,6 +22,7 @@ from tests.sample_data import (
     coco_box,
     coco_bytes,
     coco_image,
+    encoded,
     jpeg,
     png,
     turned_jpeg,
@@ -234,3 +238,82 @@ def test_names_that_several_records_have(tmp_path: Path, original: BuiltDataset)
     assert built.manifest["counts"]["boxes"] == {"read": 6, "written": 2, "repaired": 1, "dropped": 4}
     assert built.manifest["reasons"]["dup_image_name"] == 2 + 4
     assert json.loads((built.folder / "manifest.json").read_bytes())["sources"][0]["annotation_formats"] == ["tfrecord"]
+
+
+def mask_png(rows: slice, columns: slice, value: int = 1, size: tuple[int, int] = (40, 30)) -> bytes:
+    pixels = np.zeros(size[::-1], np.uint8)
+    pixels[rows, columns] = value
+    return encoded(Image.fromarray(pixels), "PNG")
+
+
+def mask_boxes(example: Any) -> list[tuple[int, int, int, int]]:
+    """Rows and columns, first and behind the last, of the masks of an Example."""
+    found = []
+    for data in values(example, "image/object/mask"):
+        rows, columns = np.nonzero(np.asarray(Image.open(io.BytesIO(data))) == 1)
+        found.append((rows.min(), columns.min(), rows.max() + 1, columns.max() + 1))
+    return found
+
+
+def test_rich_records_keep_their_bytes(tmp_path: Path) -> None:
+    """Masks, captions, labels of images and verified absences, of a dataset of ours."""
+    polygon = [[2, 2, 20, 2, 20, 15, 2, 15]]
+    boxes_of = [coco_box(n, n, [2, 2, 18, 13], 3, segmentation=polygon if n % 2 else [], iscrowd=0) for n in (1, 2, 3)]
+    content = json.loads(coco_bytes([coco_image(n, f"{n}.jpg") for n in (1, 2, 3)], boxes_of))
+    for image in content["images"]:
+        image |= {"neg_category_ids": [1], "not_exhaustive_category_ids": [3]}
+    images = write_files(tmp_path / "images", {f"{n}.jpg": jpeg(seed=n) for n in (1, 2, 3)})
+    write_files(tmp_path, {"a.json": json.dumps(content).encode()})
+    first = build_dataset(tmp_path / "data", tmp_path / "a.json", images)
+    assert values(first.by_name()["1.jpg"], "image/object/mask")
+    assert values(first.by_name()["1.jpg"], "image/neg_category_ids") == [1]
+    built = rebuilt(tmp_path / "data", first.folder, flags=["--num_shards=1"])
+    assert payloads(built.folder) == payloads(first.folder)
+    assert built.manifest["counts"]["images"]["repaired"] == 0
+
+
+@pytest.mark.parametrize(
+    ("picture", "flags", "masks", "keys"),
+    [
+        pytest.param(jpeg(), [], [(0, 20, 15, 40), (8, 10, 30, 20)], "masks stay", id="as they are"),
+        pytest.param(turned_jpeg(6), [], [(20, 15, 40, 30), (10, 0, 20, 22)], "image/object/mask", id="turned"),
+        pytest.param(jpeg(), ["--max_side=20"], [(0, 10, 7, 20), (4, 5, 15, 10)], "image/object/mask", id="smaller"),
+    ],
+)
+def test_masks_of_records_go_with_their_pixels(
+    tmp_path: Path, picture: bytes, flags: list[str], masks: list[tuple[int, ...]], keys: str
+) -> None:
+    stored = [mask_png(slice(0, 15), slice(20, 40)), mask_png(slice(8, 30), slice(10, 20))]
+    write_examples(tmp_path / "old" / "train.record", [tfod(b"a.jpg", picture, **{"image/object/mask": stored})])
+    built = rebuilt(tmp_path / "data", tmp_path / "old", flags=["--splits=train=1", *flags])
+    (example,) = built.examples()
+    assert mask_boxes(example) == masks
+    (row,) = built.ledger("images")
+    assert (keys in row["detail"]) == (keys != "masks stay")
+
+
+def test_masks_that_readers_take_for_others_are_repaired(tmp_path: Path) -> None:
+    stored = [mask_png(slice(0, 15), slice(20, 40), 255), mask_png(slice(8, 30), slice(10, 20), 1)]
+    write_examples(tmp_path / "old" / "train.record", [tfod(b"a.jpg", jpeg(), **{"image/object/mask": stored})])
+    built = rebuilt(tmp_path / "data", tmp_path / "old", flags=["--splits=train=1"])
+    (example,) = built.examples()
+    assert mask_boxes(example) == [(0, 20, 15, 40), (8, 10, 30, 20)]
+
+
+def test_masks_of_records_stay_beside_those_of_other_sources(tmp_path: Path) -> None:
+    stored = [mask_png(slice(0, 15), slice(20, 40)), mask_png(slice(8, 30), slice(10, 20))]
+    write_examples(tmp_path / "old" / "train.record", [tfod(b"a.jpg", jpeg(), **{"image/object/mask": stored})])
+    annotations = [coco_box(1, 1, [2, 2, 18, 13], 3, segmentation=[[2, 2, 20, 2, 20, 15, 2, 15]], iscrowd=0)]
+    write_files(tmp_path / "images", {"b.jpg": jpeg(seed=1)})
+    write_files(tmp_path, {"b.json": coco_bytes([coco_image(1, "b.jpg")], annotations)})
+    sources = {
+        "sources": [
+            {"name": "old", "annotations": str(tmp_path / "old")},
+            {"name": "new", "annotations": str(tmp_path / "b.json"), "images": str(tmp_path / "images")},
+        ]
+    }
+    write_files(tmp_path, {"mix.json": json.dumps(sources).encode()})
+    built = rebuilt(tmp_path / "data", flags=[f"--sources={tmp_path / 'mix.json'}", "--splits=train=1"])
+    examples = {Path(name).name: example for name, example in built.by_name().items()}
+    assert values(examples["a.jpg"], "image/object/mask") == stored
+    assert mask_boxes(examples["b.jpg"]) == [(2, 2, 15, 20)]

@@ -153,11 +153,13 @@ class RecordAddress(NamedTuple):
       path: of an uncompressed TFRecord file.
       offset: of the record's header.
       length: of its payload.
+      class_ids: names and ids of the classes that pictures and lists in the record speak of by number.
     """
 
     path: str
     offset: int
     length: int
+    class_ids: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def updated(old: dict[str, Value], new: dict[str, Value], kept: tuple[int, ...] 
     """The old payload, the new one, and what is said of it."""
     payload = payload_of(old)
     existing = ExistingRecord(payload, parse_example(payload))
-    update = update_record(existing, new, kept=kept, is_same_plane=True)
+    update = update_record(existing, new, kept=kept)
     return payload, b"".join(update.buffers), update.detail
 
 
@@ -86,8 +86,38 @@ def test_what_is_carried_over_follows_the_objects() -> None:
     assert detail == f"written anew: image/object/bbox/xmin, image/object/class/label, {DIFFICULT}"
 
 
-def test_what_lies_on_turned_pixels_is_left_out() -> None:
-    payload = payload_of(OLD | {DIFFICULT: (INT64, [0, 1])})
+KEYPOINTS: dict[str, Value] = {
+    "image/object/keypoint/x": (FLOAT, [0.0, 0.1, 0.2, 0.3]),
+    "image/object/keypoint/num": (INT64, [2, 2]),
+}
+MASKS: dict[str, Value] = {"image/object/mask": (BYTES, [b"1", b"2"]), "image/object/mask/weight": (FLOAT, [1.0, 0.0])}
+MAP: dict[str, Value] = {"image/panoptic/category_mask": (BYTES, [b"3"])}
+CAPTIONS: dict[str, Value] = {"image/caption": (BYTES, [b"a", b"b", b"c"])}
+
+
+@pytest.mark.parametrize("more", [KEYPOINTS, MASKS, MAP, CAPTIONS])
+def test_masks_keypoints_and_maps_are_carried_over(more: dict[str, Value]) -> None:
+    old, new, detail = updated(OLD | more, OLD)
+    assert (new, detail) == (old, "")
+
+
+def test_keypoints_follow_their_objects() -> None:
+    _, new, _ = updated(OLD | KEYPOINTS | MASKS, {"image/filename": (BYTES, [b"a.jpg"])}, kept=(1,))
+    found = parsed(new)
+    assert found["image/object/keypoint/x"] == pytest.approx([0.2, 0.3])
+    assert (found["image/object/keypoint/num"], found["image/object/mask"]) == ([2], [b"2"])
+
+
+@pytest.mark.parametrize("more", [KEYPOINTS, MASKS, MAP])
+def test_what_lies_on_turned_pixels_is_left_out(more: dict[str, Value]) -> None:
+    payload = payload_of(OLD | more | CAPTIONS)
     existing = ExistingRecord(payload, parse_example(payload))
     update = update_record(existing, OLD, kept=(0, 1), is_same_plane=False)
-    assert update.detail == f"left out: {DIFFICULT}"
+    assert update.detail == f"left out: {', '.join(sorted(more))}"
+
+
+def test_maps_of_other_class_numbers_are_left_out() -> None:
+    payload = payload_of(OLD | MASKS | MAP)
+    existing = ExistingRecord(payload, parse_example(payload))
+    update = update_record(existing, OLD, kept=(0, 1), has_same_ids=False)
+    assert update.detail == "left out: image/panoptic/category_mask"

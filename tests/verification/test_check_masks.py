@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.sample_data import encoded
 from transforms.masks.mask_png import empty_mask_png, png_of_bitmap
-from transforms.verification.check_masks import broken_mask
+from transforms.masks.written_masks import broken_mask
 
 WIDTH, HEIGHT = 40, 30
 PIXELS = np.zeros((HEIGHT, WIDTH), np.uint8)

@@ -17,9 +17,11 @@ from transforms.examples import feature_keys as keys
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Kind, Value
 from transforms.images.image_names import image_key
 from transforms.ledger.reasons import Reason
-from transforms.records import AnnotatedImage, Box, BoxProblem, ObjectAnnotation
+from transforms.records import AnnotatedImage, Box, BoxProblem, ImageLabel, ObjectAnnotation
 
 Features = Mapping[str, Value | None]
+MAP_KEYS = frozenset({keys.CATEGORY_MAP, keys.INSTANCE_MAP, keys.SEMANTIC_MAP})
+"""Pictures of a record whose pixels are class numbers, or go with such."""
 _PICTURE_KEYS = (keys.ENCODED, "image")
 _ID_KEYS = (keys.SOURCE_ID, "image/id")
 _EDGE_KEYS = (keys.XMIN, keys.YMIN, keys.XMAX, keys.YMAX)
@@ -62,7 +64,27 @@ def annotated_image(features: Features, number: int, annotation_file: str, class
         objects=tuple(objects),
         problems=tuple(problems),
         annotation_file=annotation_file,
+        labels=_image_labels(features, classes),
+        negative_classes=_class_names(features, keys.NEGATIVE_IDS, classes),
+        not_exhaustive_classes=_class_names(features, keys.NOT_EXHAUSTIVE_IDS, classes),
     )
+
+
+def _image_labels(features: Features, classes: ClassList) -> tuple[ImageLabel, ...]:
+    columns = (
+        values_of(features, keys.IMAGE_TEXT, BYTES),
+        values_of(features, keys.IMAGE_LABEL, INT64),
+        values_of(features, keys.IMAGE_CONFIDENCE, FLOAT),
+    )
+    return tuple(
+        ImageLabel(_class_name(text or b"", number, classes.by_id), 1.0 if confidence is None else confidence)
+        for text, number, confidence in zip_longest(*columns)
+        if text or number is not None
+    )
+
+
+def _class_names(features: Features, key: str, classes: ClassList) -> tuple[str, ...]:
+    return tuple(_class_name(b"", number, classes.by_id) for number in values_of(features, key, INT64))
 
 
 def object_count(features: Features) -> int:

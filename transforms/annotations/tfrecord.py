@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from transforms.annotations.class_lists import ClassList, find_class_list
-from transforms.annotations.example_fields import annotated_image, class_numbers, picture_of
-from transforms.annotations.record_files import GZIP_MAGIC, GZIP_WBITS, Damage, FoundRecord, scan_records, unpack
+from transforms.annotations.example_fields import MAP_KEYS, annotated_image, class_numbers, picture_of
+from transforms.annotations.record_files import GZIP_MAGIC, GZIP_WBITS, Damage, scan_records, unpack
 from transforms.examples.example_message import NotAnExample, parse_example
 from transforms.ledger.reasons import Reason
 from transforms.records import (
@@ -61,7 +61,7 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
     is_packed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     path, fault = unpack(context.path, context.work_folder) if is_packed else (context.path, "")
     ids = _listed(classes)
-    named = {name for name, _ in ids}
+    named, listed = {name for name, _ in ids}, tuple(sorted(ids))
     for detail in (*classes.faults, *([fault] if fault else [])):
         yield _refused(Reason.ANNOTATION_UNREADABLE, detail, context, is_image=False)
     with open(path, "rb") as records:
@@ -77,7 +77,10 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
             found = class_numbers(features, classes)
             ids |= {(name, class_id) for name, class_id in found if name not in named and class_id > 0}
             image = annotated_image(features, number, context.annotation_file, classes)
-            image = replace(image, source=context.source, record=_address(path, record))
+            address = RecordAddress(
+                path, record.offset, len(record.payload), listed if MAP_KEYS & set(features) else ()
+            )
+            image = replace(image, source=context.source, record=address)
             yield image if picture_of(features) is not None else _without_picture(image, number)
     if ids:
         yield DeclaredClasses(tuple(sorted(ids, key=lambda pair: (pair[1], pair[0]))))
@@ -88,10 +91,6 @@ def _listed(classes: ClassList) -> set[tuple[str, int]]:
     if classes.by_id:
         return {(name, class_id) for class_id, name in classes.by_id.items()}
     return {(name, index + 1) for index, name in classes.by_index.items()}
-
-
-def _address(path: str, record: FoundRecord) -> RecordAddress:
-    return RecordAddress(path, record.offset, len(record.payload))
 
 
 def _refused(reason: Reason, detail: str, context: ReadContext, *, is_image: bool = True) -> Rejection:

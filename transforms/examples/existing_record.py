@@ -6,14 +6,20 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from transforms.annotations.example_fields import Features, object_count, picture_of
+from transforms.annotations.example_fields import MAP_KEYS, Features, object_count, picture_of, values_of
 from transforms.examples import feature_keys as keys
 from transforms.examples.example_message import parse_example
-from transforms.examples.wire_format import FLOAT, Value, encode_example
+from transforms.examples.wire_format import BYTES, FLOAT, Value, encode_example
 from transforms.images.image_names import image_key
 from transforms.images.image_store import StoredImage
 from transforms.images.record_store import read_record
 from transforms.records import RecordAddress
+
+_OF_OBJECTS = ("per object", "K per object")
+# What lies on the pixels, so that it would have to turn with them.
+_ON_PIXELS = (keys.MASK, keys.KEYPOINT_X.removesuffix("x"), *MAP_KEYS)
+# Class numbers: read by name and demanded, where the names are known.
+_BY_CLASS = (keys.NEGATIVE_IDS, keys.NOT_EXHAUSTIVE_IDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,11 @@ class ExistingRecord:
 
     payload: bytes
     features: Features
+
+    def masks(self) -> Sequence[bytes]:
+        """Masks of its objects, in their order; none if there is not one for each."""
+        masks: Sequence[bytes] = values_of(self.features, keys.MASK, BYTES)
+        return masks if len(masks) == object_count(self.features) else ()
 
 
 def load_record(address: RecordAddress, file_name: str) -> tuple[StoredImage, ExistingRecord]:
@@ -54,7 +65,12 @@ class RecordUpdate:
 
 
 def update_record(
-    existing: ExistingRecord, demanded: Mapping[str, Value], *, kept: Sequence[int], is_same_plane: bool
+    existing: ExistingRecord,
+    demanded: Mapping[str, Value],
+    *,
+    kept: Sequence[int],
+    is_same_plane: bool = True,
+    has_same_ids: bool = True,
 ) -> RecordUpdate:
     """Brings a record up to what is demanded; a record that has it all stays as it is, to the byte.
 
@@ -65,6 +81,7 @@ def update_record(
       demanded: features that must be there.
       kept: indices of the objects that are written, in order.
       is_same_plane: the picture was neither turned nor resized under its objects.
+      has_same_ids: the numbers of classes in its maps mean the same in the new label map.
     """
     features = dict(demanded)
     objects = object_count(existing.features)
@@ -72,7 +89,8 @@ def update_record(
     for key, value in existing.features.items():
         if key in demanded:
             continue
-        carried = _carried(key, value, objects, kept) if is_same_plane else None
+        is_valid = (is_same_plane or not key.startswith(_ON_PIXELS)) and (has_same_ids or key not in MAP_KEYS)
+        carried = _carried(key, value, objects, kept) if is_valid else None
         if carried is None:
             left_out.append(key)
         else:
@@ -90,11 +108,16 @@ def _carried(key: str, value: Value | None, objects: int, kept: Sequence[int]) -
     known = keys.FEATURE_KEYS.get(key)
     if known is None or value is None or value[0] != known.kind:
         return None
-    if len(value[1]) != (1 if known.count == "one" else objects):
-        return None
-    if known.count == "one" or len(kept) == objects:
-        return value
-    return value[0], [value[1][index] for index in kept]  # type: ignore[return-value]
+    values = value[1]
+    if known.count in _OF_OBJECTS:
+        each = len(values) // objects if objects else 0
+        if len(values) != each * objects or (each != 1 and known.count == "per object" and objects):
+            return None
+        if len(kept) == objects:
+            return value
+        return value[0], [item for index in kept for item in values[each * index : each * (index + 1)]]  # type: ignore[return-value]
+    is_whole = known.count == "any" or (known.count in ("one", "at most one") and len(values) == 1)
+    return value if is_whole and key not in _BY_CLASS else None
 
 
 def _is_equal(old: Value | None, new: Value) -> bool:

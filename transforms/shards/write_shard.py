@@ -27,7 +27,8 @@ from transforms.ledger.ledger_rows import ImageRow
 from transforms.ledger.reasons import Reason
 from transforms.masks.maps import encode_maps
 from transforms.masks.object_masks import MaskFiles, ObjectMasks, encode_masks, read_mask_files
-from transforms.records import AnnotatedImage, BoxProblem, ObjectAnnotation
+from transforms.masks.written_masks import broken_mask
+from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap, ObjectAnnotation
 from transforms.shards.atomic_file import AtomicFile, write_atomically
 from transforms.shards.coco_ground_truth import GroundTruthPart, part_file_name
 from transforms.shards.prefetch import Pace, prefetch
@@ -202,6 +203,7 @@ class _ShardWriter:
                 features,
                 kept=[int(item.annotation.box_id) for item in checked],
                 is_same_plane=geometry.is_same_plane,
+                has_same_ids=image.record is not None and self._has_ids(image.record.class_ids),
             )
             features = update.features
             repairs += (Reason.RECORD_UPDATED,) if update.detail else ()
@@ -234,6 +236,10 @@ class _ShardWriter:
             self.result.perceptual += (loaded.perceptual or NO_PERCEPTUAL_HASH).to_bytes(8, "little")
         return update.buffers if update is not None else encode_example(features), row
 
+    def _has_ids(self, class_ids: tuple[tuple[str, int], ...]) -> bool:
+        labels = self._settings.class_ids.labels
+        return bool(class_ids) and all(labels.get(name) == class_id for name, class_id in class_ids)
+
     def _check(
         self, image: AnnotatedImage, picture: CheckedImage, geometry: Geometry
     ) -> tuple[list[CheckedObject], list[BoxProblem]]:
@@ -254,7 +260,15 @@ class _ShardWriter:
     def _encode_masks(
         self, checked: Sequence[CheckedObject], loaded: _Loaded, geometry: Geometry
     ) -> ObjectMasks | None:
-        if not self._settings.with_masks:
+        if loaded.existing is not None and (stored := loaded.existing.masks()):
+            size = (loaded.checked.width, loaded.checked.height)
+            if geometry.is_same_plane and not any(broken_mask(data, *size) for data in set(stored)):
+                return None  # they stay as they are
+            checked = [
+                item._replace(annotation=item.annotation._replace(mask=MaskBitmap(stored[int(item.annotation.box_id)])))
+                for item in checked
+            ]
+        elif not self._settings.with_masks:
             return None
         return encode_masks(checked, loaded.checked, geometry, loaded.mask_files)
 

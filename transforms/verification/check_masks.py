@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-from PIL import Image
-
 from transforms.examples import feature_keys as keys
-from transforms.images.png_structure import BrokenPng, inflated_rows
+from transforms.masks.written_masks import broken_mask
 from transforms.verification.findings import Code, Problem
-
-_LAST_FILTER = 4
 
 
 def check_masks(values: Mapping[str, Sequence[object]]) -> Iterator[Problem]:
@@ -29,18 +22,3 @@ def check_masks(values: Mapping[str, Sequence[object]]) -> Iterator[Problem]:
         if faults[data]:
             yield Code.MASK_INVALID, f"{keys.MASK} of object {index}: {faults[data]}"
             return
-
-
-def broken_mask(data: bytes, width: int, height: int) -> str:
-    """Says what is wrong with a mask of a picture of ``width`` x ``height`` pixels, or ""."""
-    try:
-        # 8 bits, gray, not interlaced: with other depths the readers see 255 for 1.
-        rows = inflated_rows(data, struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0))
-    except (BrokenPng, struct.error) as error:
-        return str(error)
-    pixels = np.frombuffer(rows, np.uint8).reshape(height, width + 1)
-    filters = pixels[:, 0].max()
-    if filters > _LAST_FILTER:
-        return f"a row has the unknown filter {filters}"
-    highest = pixels.max() if filters == 0 else np.asarray(Image.open(io.BytesIO(data), formats=["PNG"])).max()
-    return f"a pixel is {highest}, not 0 or 1" if highest > 1 else ""
