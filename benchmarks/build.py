@@ -64,12 +64,12 @@ def peer(kind: str, data: Path, output: Path) -> Run:
     return run([sys.executable, "-m", "benchmarks.build_peers", kind, str(data), str(output)])
 
 
-def garden(data: Path, output: Path) -> Run:
+def garden(data: Path, output: Path, *flags: str) -> Run:
     """Runs Model Garden's COCO writer."""
     output.mkdir()
     command = [str(GARDEN_PYTHON), "-m", "official.vision.data.create_coco_tf_record"]
     command += [f"--image_dir={data}/images", f"--object_annotations_file={data}/instances.json"]
-    command += [f"--output_file_prefix={output}/train", "--num_shards=16"]
+    command += [f"--output_file_prefix={output}/train", "--num_shards=16", *flags]
     return run(command)
 
 

@@ -37,13 +37,25 @@ def make_pictures(target_bytes: int) -> list[bytes]:
     return pictures
 
 
-def write_dataset(folder: Path, images: int, target_bytes: int = 100_000) -> None:
-    """Writes ``images`` JPEG files to ``folder/images`` and COCO boxes to ``folder/instances.json``."""
+def make_outline(generator: np.random.Generator, box: tuple[float, float, float, float], points: int) -> list[float]:
+    """A wavy ring within a box (x, y, width, height), with two decimals as COCO has them."""
+    x, y, width, height = box
+    angles = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    radii = generator.uniform(0.7, 1, points) / 2
+    ring = [x + width * (0.5 + radii * np.cos(angles)), y + height * (0.5 + radii * np.sin(angles))]
+    outline: list[float] = np.stack(ring, axis=1).reshape(-1).round(2).tolist()
+    return outline
+
+
+def write_dataset(
+    folder: Path, images: int, target_bytes: int = 100_000, boxes: int = BOXES, outline_points: int = 0
+) -> None:
+    """Writes ``images`` JPEG files to ``folder/images`` and COCO boxes, and outlines, to ``folder/instances.json``."""
     (folder / "images").mkdir(parents=True)
     pictures = make_pictures(target_bytes)
     generator = np.random.default_rng(1)
-    corners = generator.integers(0, (WIDTH - 200, HEIGHT - 200), (images, BOXES, 2)).tolist()
-    sides = generator.integers(10, 200, (images, BOXES, 2)).tolist()
+    corners = generator.integers(0, (WIDTH - 200, HEIGHT - 200), (images, boxes, 2)).tolist()
+    sides = generator.integers(10, 200, (images, boxes, 2)).tolist()
     entries, annotations = [], []
     for index in range(images):
         name = f"{index:07d}.jpg"
@@ -53,11 +65,11 @@ def write_dataset(folder: Path, images: int, target_bytes: int = 100_000) -> Non
         with open(folder / "images" / name, "wb") as file:
             file.write(picture[:2] + segment + picture[2:])
         entries.append({"id": index + 1, "file_name": name, "width": WIDTH, "height": HEIGHT})
-        for box in range(BOXES):
+        for box in range(boxes):
             (x, y), (width, height) = corners[index][box], sides[index][box]
             annotations.append(
                 {
-                    "id": index * BOXES + box + 1,
+                    "id": index * boxes + box + 1,
                     "image_id": index + 1,
                     "category_id": (index + box) % CLASSES + 1,
                     "bbox": [x, y, width, height],
@@ -65,6 +77,9 @@ def write_dataset(folder: Path, images: int, target_bytes: int = 100_000) -> Non
                     "iscrowd": 0,
                 }
             )
+            if outline_points:
+                outline = make_outline(generator, (x, y, width, height), outline_points)
+                annotations[-1]["segmentation"] = [outline]
     categories = [{"id": number + 1, "name": f"class {number}"} for number in range(CLASSES)]
     with open(folder / "instances.json", "w", encoding="utf-8") as file:
         json.dump({"images": entries, "annotations": annotations, "categories": categories}, file)
