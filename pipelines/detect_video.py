@@ -305,7 +305,8 @@ def _find_videos(values: flags.FlagValues) -> list[VideoFile]:
     except VideosNotFound as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        raise UsageError(f"--videos: cannot read {error.filename}: {error.strerror}") from None
+        what = f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
+        raise UsageError(f"--videos: cannot read {what}") from None
 
 
 def _inspect_model(values: flags.FlagValues) -> tuple[ModelInfo, LabelMap]:

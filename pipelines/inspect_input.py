@@ -66,6 +66,8 @@ def describe(path: str, label_map: str | None = None, stream: int | None = None)
       UsageError: nothing is there, or it is nothing that Boxmill knows.
       ModelRefused, LabelMapRefused: see ``inspect_model`` and ``labels_of``.
     """
+    if "://" in path:
+        return _describe_video(path, stream)
     if not os.path.exists(path):
         raise UsageError(f"{path}: there is no such file or folder")
     if os.path.isdir(path) and os.path.exists(os.path.join(path, "manifest.json")):
@@ -162,9 +164,10 @@ def _describe_video(path: str, stream: int | None) -> str:
     from transforms.videos.deadline import TookTooLong, call_within
     from transforms.videos.probe import probe_video
     from transforms.videos.reasons import VideoRefused
+    from transforms.videos.remote_videos import source_of
 
     try:
-        probe = call_within(lambda: probe_video(path, stream=stream), _PROBE_SECONDS)
+        probe = call_within(lambda: probe_video(source_of(path), stream=stream), _PROBE_SECONDS)
     except TookTooLong as error:
         raise UsageError(f"{path}: {error}") from None
     if isinstance(probe, VideoRefused):

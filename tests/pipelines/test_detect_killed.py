@@ -48,6 +48,16 @@ def results(output: Path) -> dict[str, bytes]:
     }
 
 
+def stored_segments(output: Path) -> int:
+    return len(list(output.glob(".boxmill/segments/*/*.npz")))
+
+
+def wait_for_segments(process: subprocess.Popen[bytes], output: Path, number: int) -> None:
+    """Until so many are stored: a moment by the run's own progress, however busy the machine is."""
+    while process.poll() is None and stored_segments(output) < number:
+        time.sleep(0.01)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "workers",
@@ -62,9 +72,7 @@ def test_kill_9_at_random_moments(workers: tuple[str, ...], tmp_path: Path) -> N
     for name, frames in (("first.mp4", 360), ("second.mp4", 240)):
         write_shapes_clip(tmp_path / "clips" / name, frames, audio=True)
     model = write_shapes_detector(tmp_path / "model")
-    begun = time.monotonic()
     text = run(command(tmp_path / "clips", model, tmp_path / "whole", *workers))
-    whole_seconds = time.monotonic() - begun
     expected = results(tmp_path / "whole")
     total = int(re.search(r"segments: (\d+) inferred", text)[1])  # type: ignore[index]
     assert total >= 20
@@ -78,11 +86,13 @@ def test_kill_9_at_random_moments(workers: tuple[str, ...], tmp_path: Path) -> N
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        time.sleep(choose.uniform(0.5, 1.0) * whole_seconds)
-        os.killpg(process.pid, signal.SIGKILL)
+        wait_for_segments(process, output, choose.randrange(total + 1))
+        time.sleep(choose.uniform(0, 0.3))
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         was_complete = (output / "manifest.json").exists()
-        stored = len(list(output.glob(".boxmill/segments/*/*.npz")))
+        stored = stored_segments(output)
         text = run(command(tmp_path / "clips", model, output, *workers))
         if was_complete:
             assert "nothing was done" in text

@@ -414,6 +414,7 @@ REFUSALS = {
     "no flag": ({}, "--videos is missing"),
     "no video": ({"videos": "{tmp}/nothing*.mp4"}, "there is no such file or folder"),
     "empty folder": ({"videos": "{tmp}/empty"}, "holds no file that ends with"),
+    "no such file system": ({"videos": "zip://bucket/a.mp4"}, "--videos: cannot read zip://bucket/a.mp4: Unable to"),
     "no model": ({"model": "{tmp}/nothing"}, "no such file or folder"),
     "no detector": ({"model": "{tmp}/text.pb"}, "text.pb"),
     "broken model": ({"model": "{tmp}/cut.tflite"}, "cut.tflite"),

@@ -30,9 +30,17 @@ def source_of(path: str) -> Source:
 
 
 def match_files(pattern: str) -> Iterator[tuple[str, int, float]]:
-    """Path, size in bytes and time of change of each file that a pattern means."""
+    """Path, size in bytes and time of change of each file that a pattern means.
+
+    Raises:
+      OSError: Beam has no such file system, or it cannot be reached.
+    """
     from apache_beam.io.filesystems import FileSystems
 
-    for match in FileSystems.match([pattern]):
+    try:
+        matches = FileSystems.match([pattern])
+    except ValueError as error:
+        raise OSError(f"{pattern}: {error}") from error
+    for match in matches:
         for file in match.metadata_list:
             yield file.path, file.size_in_bytes, file.last_updated_in_seconds or 0.0
