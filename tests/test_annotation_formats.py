@@ -295,3 +295,13 @@ def test_frames_of_a_cvat_video_are_found_as_cvat_saves_them(tmp_path: Path) -> 
     assert sorted(found) == [f"clip/images/frame_{number:06d}.png" for number in range(3)]
     (box,) = found["clip/images/frame_000001.png"]
     assert box == pytest.approx((middle[1] / HEIGHT, middle[0] / WIDTH, middle[3] / HEIGHT, middle[2] / WIDTH))
+
+
+def test_pictures_beside_their_files_in_folders_of_splits(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        text = json.dumps(test_createml.createml(test_createml.item(NAME, *CENTRED[0]), name="a.jpg"))
+        picture = jpeg(seed=len(split))
+        write_files(tmp_path / "d" / split, {"_annotations.createml.json": text.encode(), "a.jpg": picture})
+    built = build_dataset(tmp_path / "out", tmp_path / "d", tmp_path / "d")
+    assert built.exit_code == 0
+    assert set(built.by_name()) == {"train/a.jpg", "valid/a.jpg"}

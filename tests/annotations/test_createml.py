@@ -39,6 +39,10 @@ def test_what_was_written_is_read(image_key: str, array: str, drawn: list[Any]) 
         ]
 
 
+def test_picture_may_lie_beside_the_file() -> None:
+    assert images(read, createml(), "train/_annotations.createml.json")[0].folder == "train"
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

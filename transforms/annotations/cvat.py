@@ -7,7 +7,6 @@ frames are in ``cvat_tracks.py``.
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -71,7 +70,6 @@ def _image(element: Element, meta: CvatMeta, file: SourceFile) -> Reading:
     return file.image(
         element.get("name"),
         f"image {element.get('id')}",
-        folder=posixpath.dirname(file.context.annotation_file),
         width=as_size(element.get("width")),
         height=as_size(element.get("height")),
         objects=tuple(objects),

@@ -10,7 +10,6 @@ the annotation file or in ``images``, as CVAT itself saves frames.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
@@ -94,7 +93,6 @@ class Tracks:
                 f"frame_{frame:06d}",
                 f"frame {frame}",
                 is_named_by_file=True,
-                folder=posixpath.dirname(self._file.context.annotation_file),
                 width=task.width,
                 height=task.height,
                 objects=tuple(item for item in found if isinstance(item, ObjectAnnotation)),

@@ -49,7 +49,6 @@ def _image(entry: Entry, file: SourceFile) -> Reading:
     return file.image(
         name if is_named else posixpath.splitext(posixpath.basename(annotation_file))[0],
         "the file",
-        folder=posixpath.dirname(annotation_file),
         is_named_by_file=not is_named,
         width=as_size(entry.get("imageWidth")),
         height=as_size(entry.get("imageHeight")),

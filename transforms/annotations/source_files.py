@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TextIO
@@ -43,6 +44,8 @@ class SourceFile:
     def image(self, file_name: Any, place: str, **fields: Any) -> AnnotatedImage | Rejection:
         """An image of this file with the given fields of ``AnnotatedImage``; refused if it has no name.
 
+        It may lie in the file's own folder, as many tools keep their annotations beside the pictures.
+
         Args:
           file_name: as found, of any type.
           place: of the entry ("line 3"), for the ledger.
@@ -52,6 +55,7 @@ class SourceFile:
             fields["objects"] = tuple(item._replace(mask=None) if item.mask else item for item in fields["objects"])
         image = AnnotatedImage(
             file_name=file_name if is_named else "",
+            folder=posixpath.dirname(self.context.annotation_file),
             repairs=self.repairs,
             source=self.context.source,
             annotation_file=self.context.annotation_file,

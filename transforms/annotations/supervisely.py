@@ -99,7 +99,6 @@ def _image(entry: Entry, file: SourceFile) -> Reading:
     return file.image(
         posixpath.splitext(posixpath.basename(annotation_file))[0],
         "the file",
-        folder=posixpath.dirname(annotation_file),
         is_named_by_file=True,
         width=as_size(size.get("width")),
         height=as_size(size.get("height")),
