@@ -21,7 +21,7 @@ from PIL import Image
 from benchmarks.build import GARDEN_PYTHON, Benchmark, boxmill, garden, print_table
 from benchmarks.sample_images import HEIGHT, WIDTH, make_outline, write_dataset
 from transforms.masks.mask_png import bitmap_of_columns, png_of_bitmap, png_of_columns
-from transforms.masks.polygons import changes_of_polygons
+from transforms.masks.polygons import changes_of_outlines, read_outline
 
 MASKS = 7  # an image, as COCO has on average
 _POINTS = 30
@@ -35,7 +35,7 @@ def png_writers() -> None:
     corners = generator.integers(0, (WIDTH - 200, HEIGHT - 200), (_OUTLINES, 2))
     boxes = np.concatenate([corners, generator.integers(10, 200, (_OUTLINES, 2))], axis=1)
     rings = [make_outline(generator, tuple(box), _POINTS) for box in boxes.tolist()]
-    columns = [changes_of_polygons([ring], WIDTH, HEIGHT)[0] for ring in rings]
+    columns = [changes_of_outlines([read_outline([ring], WIDTH)], WIDTH, HEIGHT) for ring in rings]
     bitmaps = [np.ascontiguousarray(bitmap_of_columns(changes, WIDTH, HEIGHT)) for changes in columns]
     ways: dict[str, tuple[Callable[[Any], bytes], Sequence[Any]]] = {
         "Pillow": (_pillow, bitmaps),
@@ -74,7 +74,7 @@ def _zlib_runs(bitmap: Any) -> bytes:
 
 
 def _of_polygon(ring: Any) -> bytes:
-    return png_of_columns(changes_of_polygons([ring], WIDTH, HEIGHT)[0], WIDTH, HEIGHT)
+    return png_of_columns(changes_of_outlines([read_outline([ring], WIDTH)], WIDTH, HEIGHT), WIDTH, HEIGHT)
 
 
 def builds(benchmark: Benchmark, images: int) -> None:

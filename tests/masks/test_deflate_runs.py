@@ -12,6 +12,11 @@ from transforms.masks.deflate_runs import deflate_runs
 lengths = st.integers(1, 9) | st.integers(1, 600) | st.integers(1, 100_000)
 
 
+def one_stream(runs: list[int]) -> bytes:
+    (stream,) = deflate_runs(np.array(runs), np.array([0]))
+    return stream
+
+
 def inflated(data: bytes) -> bytes:
     """All that a whole raw deflate stream holds."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -24,15 +29,22 @@ def inflated(data: bytes) -> bytes:
 @given(st.lists(lengths, min_size=1, max_size=60))
 def test_runs_inflate_to_their_bytes(runs: list[int]) -> None:
     expected = b"".join(bytes([number & 1]) * length for number, length in enumerate(runs))
-    assert inflated(deflate_runs(np.array(runs))) == expected
+    assert inflated(one_stream(runs)) == expected
+
+
+@given(st.lists(st.lists(lengths, min_size=1, max_size=20), min_size=1, max_size=8))
+def test_streams_are_those_of_their_own_runs(streams: list[list[int]]) -> None:
+    firsts = np.cumsum([0, *map(len, streams[:-1])])
+    found = deflate_runs(np.array([length for runs in streams for length in runs]), firsts)
+    assert found == [one_stream(runs) for runs in streams]
 
 
 @pytest.mark.parametrize("byte", [0, 1])
 def test_runs_of_every_length_to_two_longest_copies(byte: int) -> None:
     for length in range(1, 520):
         runs = [1] * byte + [length]
-        assert inflated(deflate_runs(np.array(runs))) == b"\0" * byte + bytes([byte]) * length
+        assert inflated(one_stream(runs)) == b"\0" * byte + bytes([byte]) * length
 
 
 def test_a_long_run_takes_two_bits_for_each_longest_copy() -> None:
-    assert len(deflate_runs(np.array([258 * 10_000]))) < 10_000 * 2 / 8 + 30
+    assert len(one_stream([258 * 10_000])) < 10_000 * 2 / 8 + 30

@@ -11,7 +11,14 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from transforms.images.png_structure import broken_png
-from transforms.masks.mask_png import bitmap_of_columns, empty_mask_png, png_of_bitmap, png_of_columns
+from transforms.masks.mask_png import (
+    bitmap_of_columns,
+    empty_mask_png,
+    mask_offset,
+    png_of_bitmap,
+    png_of_columns,
+    pngs_of_columns,
+)
 
 Bitmap = np.ndarray[Any, Any]
 noise = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(0, 1))
@@ -54,6 +61,21 @@ def test_empty_runs_change_nothing(bitmap: Bitmap, places: list[int]) -> None:
     changes = np.sort(np.concatenate([_columns(bitmap), places, places]).astype(np.int64))
     assert png_of_columns(changes, width, height) == png_of_bitmap(bitmap)
     np.testing.assert_array_equal(bitmap_of_columns(changes, width, height), bitmap)
+
+
+@given(st.data(), st.integers(1, 30), st.integers(1, 30))
+def test_several_masks_at_once_are_the_same(data: st.DataObject, width: int, height: int) -> None:
+    pixels = hnp.arrays(np.uint8, (height, width), elements=st.integers(0, 1))
+    masks = data.draw(st.lists(pixels, min_size=1, max_size=5))
+    changes = [_columns(mask) + mask_offset(number, width, height) for number, mask in enumerate(masks)]
+    pngs = pngs_of_columns(np.concatenate(changes), len(masks), width, height)
+    assert pngs == [png_of_bitmap(mask) for mask in masks]
+
+
+def test_several_masks_of_much_noise() -> None:
+    masks = np.random.default_rng(0).integers(0, 2, (3, 900, 1000), np.uint8)
+    changes = [_columns(mask) + mask_offset(number, 1000, 900) for number, mask in enumerate(masks)]
+    assert pngs_of_columns(np.concatenate(changes), 3, 1000, 900) == [png_of_bitmap(mask) for mask in masks]
 
 
 def test_noise_of_many_pixels() -> None:

@@ -65,6 +65,17 @@ def test_whatever_a_mask_comes_as_its_png_is_the_same() -> None:
     assert masks.features() == {keys.MASK: ("bytes", masks.pngs)}
 
 
+@pytest.mark.parametrize("limit", [1, 40, 1000])
+def test_objects_of_many_batches_keep_their_order(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """Computed together or, where their crossings are many, one by one."""
+    monkeypatch.setattr(object_masks, "MAX_CROSSINGS", limit)
+    forms: list[Mask | None] = [None, Rle(HEIGHT, WIDTH, (7,)), SAME["file"]]
+    forms += [Polygons(((0, 0, n, 0, n, n, 0, n),)) for n in range(1, 30)]
+    masks = _encoded(*forms * 3)
+    assert [int(_pixels(png).sum()) for png in masks.pngs] == [0, 0, 170, *(n * n for n in range(1, 30))] * 3
+    assert [row.position for row in masks.problems] == ["object 1", "object 33", "object 65"]
+
+
 def test_any_value_but_0_of_a_file() -> None:
     assert _pixels(_encoded(MaskFile("masks/a.png")).pngs[0]).all()
 
@@ -146,7 +157,7 @@ def test_a_ring_without_an_area_has_a_row_and_the_others_stay() -> None:
 def test_masks_beyond_a_records_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_masks, "MAX_MASK_BYTES", 2 * len(EMPTY))
     assert len(_encoded(None, None).pngs) == 2
-    with pytest.raises(ImageRefused, match="its first 3 masks") as refused:
+    with pytest.raises(ImageRefused, match="its first 4 masks") as refused:
         _encoded(None, None, None, None)
     assert refused.value.reason == Reason.EXAMPLE_TOO_LARGE
 

@@ -7,15 +7,15 @@ import pytest
 
 from tests.masks.outlines import coco_bitmap, coco_rle, random_ring
 from transforms.ledger.reasons import Reason
-from transforms.masks.mask_png import bitmap_of_columns
+from transforms.masks.mask_png import bitmap_of_columns, mask_offset
 from transforms.masks.mask_refused import MaskRefused
-from transforms.masks.polygons import changes_of_polygons
+from transforms.masks.polygons import changes_of_outlines, read_outline
 
 SQUARE = (1.0, 1.0, 4.0, 1.0, 4.0, 3.0, 1.0, 3.0)
 
 
 def bitmap_of(*rings: tuple[float, ...], width: int = 6, height: int = 5) -> np.ndarray[tuple[int, int], np.dtype]:
-    changes, _ = changes_of_polygons(rings, width, height)
+    changes = changes_of_outlines([read_outline(rings, width)], width, height)
     assert len(changes) % 2 == 0
     return bitmap_of_columns(changes, width, height)
 
@@ -42,8 +42,20 @@ def test_rings_are_united() -> None:
     np.testing.assert_array_equal(bitmap_of(SQUARE, SQUARE), bitmap_of(SQUARE))
 
 
+@pytest.mark.parametrize("most_rings", [1, 4])
+def test_several_masks_at_once_are_the_same(most_rings: int) -> None:
+    random = np.random.default_rng(0)
+    width, height = 90, 70
+    masks = [[random_ring(random, width, height) for _ in range(random.integers(1, most_rings + 1))] for _ in range(20)]
+    outlines = [read_outline(rings, width) for rings in masks]
+    single = [changes_of_outlines([outline], width, height) for outline in outlines]
+    together = [changes + mask_offset(number, width, height) for number, changes in enumerate(single)]
+    np.testing.assert_array_equal(changes_of_outlines(outlines, width, height), np.concatenate(together))
+
+
 def test_points_are_placed_first() -> None:
-    changes, _ = changes_of_polygons((tuple(number / 100 for number in SQUARE),), 6, 5, lambda points: points * 100)
+    outline = read_outline([tuple(number / 100 for number in SQUARE)], 6, lambda points: points * 100)
+    changes = changes_of_outlines([outline], 6, 5)
     np.testing.assert_array_equal(bitmap_of_columns(changes, 6, 5), bitmap_of(SQUARE))
 
 
@@ -59,7 +71,7 @@ def test_points_far_outside(far: float) -> None:
 def test_a_circle_of_a_million_points_in_a_large_picture() -> None:
     angles = np.linspace(0, 2 * np.pi, 1_000_000)
     ring = tuple(np.stack([4000 + 3000 * np.cos(angles), 4000 + 3000 * np.sin(angles)], axis=1).reshape(-1).tolist())
-    changes, _ = changes_of_polygons((ring,), 8000, 8000)
+    changes = changes_of_outlines([read_outline([ring], 8000)], 8000, 8000)
     assert (changes[1::2] - changes[0::2]).sum() == pytest.approx(np.pi * 3000**2, rel=1e-4)
 
 
@@ -73,18 +85,18 @@ INVALID = {
     "NaN": (((*SQUARE, math.nan, 1),), "not finite"),
     "infinite": (((*SQUARE, 1, -math.inf),), "not finite"),
     "beyond float64": (((*SQUARE, 10**400, 1),), "no number"),
-    "crosses all columns over and over": (((0, 0, 6, 5, 0, 5, 6, 0) * 50_000,), "more than"),
+    "crosses all columns over and over": (((0, 0, 6, 5, 0, 5, 6, 0) * 50_000,), "cross columns"),
 }
 
 
 @pytest.mark.parametrize(("rings", "detail"), INVALID.values(), ids=INVALID)
 def test_invalid(rings: tuple[tuple[float, ...], ...], detail: str) -> None:
     with pytest.raises(MaskRefused, match=detail) as refused:
-        changes_of_polygons(rings, 6, 5)
+        read_outline(rings, 6)
     assert refused.value.reason == Reason.POLY_INVALID
 
 
 def test_rings_without_an_area_are_passed_over() -> None:
-    changes, remark = changes_of_polygons((SQUARE, (1, 1, 4, 4), ()), 6, 5)
-    np.testing.assert_array_equal(bitmap_of_columns(changes, 6, 5), bitmap_of(SQUARE))
-    assert "2 of its 3 rings" in remark
+    outline = read_outline((SQUARE, (1, 1, 4, 4), ()), 6)
+    np.testing.assert_array_equal(bitmap_of_columns(changes_of_outlines([outline], 6, 5), 6, 5), bitmap_of(SQUARE))
+    assert "2 of its 3 rings" in outline.remark

@@ -115,23 +115,41 @@ _HEAD_WORDS = np.frombuffer(_HEAD.value.to_bytes(4 * (_HEAD.count // _WORD_BITS 
 _RUN_END_VALUES, _RUN_END_BITS = _run_ends()
 
 
-def deflate_runs(lengths: Integers) -> bytes:
-    """A raw deflate stream of runs of 0 and 1 in turn, 0 first.
+def deflate_runs(lengths: Integers, firsts: Integers) -> list[bytes]:
+    """Raw deflate streams, each of runs of 0 and 1 in turn, 0 first.
 
     Args:
-      lengths: int64 [runs], each at least 1, one at least.
+      lengths: of the runs of all streams, int64 [runs], each at least 1.
+      firsts: index of the first run of each stream, ascending from 0.
     """
+    runs = np.diff(firsts, append=len(lengths))
+    lasts = firsts + runs - 1
     longest, ends = np.divmod(lengths - 1, _LONGEST_COPY)
-    ends[1::2] += _LONGEST_COPY
-    ends[-1] += 2 * _LONGEST_COPY
+    ends += _LONGEST_COPY * run_bytes(firsts, runs)
+    ends[lasts] += 2 * _LONGEST_COPY
     longest *= len(_CODES[_LONGEST]) + len(_DISTANCE_ONE)
     bits = _RUN_END_BITS[ends]
-    stops = np.cumsum(longest + bits) + _HEAD.count
+    stops = np.cumsum(longest + bits)
+    sizes = np.diff(stops[lasts], prepend=0) + _HEAD.count
+    # Each stream begins at a word of its own.
+    words_of_streams = sizes // _WORD_BITS + 2
+    starts = np.cumsum(words_of_streams) - words_of_streams
+    stops += np.repeat(_WORD_BITS * starts + sizes - stops[lasts], runs)
     words, shifts = np.divmod(stops - bits, _WORD_BITS)
     shifted = _RUN_END_VALUES[ends] << shifts
     # No two runs share a bit, so that sums of their bits are the words; below 2**53 the sums are exact.
-    size = int(stops[-1]) // _WORD_BITS + 2
-    buffer = np.bincount(words, shifted & (2**_WORD_BITS - 1), size)
-    buffer += np.bincount(words + 1, shifted >> _WORD_BITS, size)
-    buffer[: len(_HEAD_WORDS)] += _HEAD_WORDS
-    return buffer.astype("<u4").tobytes()[: (int(stops[-1]) + 7) // 8]
+    total = int(words_of_streams.sum())
+    buffer = np.bincount(words, shifted & (2**_WORD_BITS - 1), total)
+    buffer += np.bincount(words + 1, shifted >> _WORD_BITS, total)
+    buffer[starts[:, None] + np.arange(len(_HEAD_WORDS))] += _HEAD_WORDS
+    data = buffer.astype("<u4").tobytes()
+    word_bytes = _WORD_BITS // 8
+    return [
+        data[word_bytes * start : word_bytes * start + (size + 7) // 8]
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)
+    ]
+
+
+def run_bytes(firsts: Integers, runs: Integers) -> Integers:
+    """The byte of each run, 0 or 1, of streams with these first runs and numbers of runs."""
+    return (np.arange(int(runs.sum())) - np.repeat(firsts, runs)) & 1

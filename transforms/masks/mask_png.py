@@ -9,11 +9,12 @@ from __future__ import annotations
 import struct
 import zlib
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from transforms.masks.deflate_runs import Integers, deflate_runs
+from transforms.masks.deflate_runs import Integers, deflate_runs, run_bytes
 
 Bitmap = npt.NDArray[np.uint8]
 """Pixels 0 and 1, [height, width]."""
@@ -34,7 +35,7 @@ def png_of_bitmap(bitmap: Bitmap) -> bytes:
     is_changed = data[1:] != data[:-1]
     if np.count_nonzero(is_changed) > _MAX_CHANGES:
         return _png(width, height, zlib.compress(data.data, 1))
-    return _png_of_changes(np.flatnonzero(is_changed) + 1, width, height)
+    return _pngs_of_changes(np.flatnonzero(is_changed) + 1, 1, width, height)[0]
 
 
 def png_of_values(values: npt.NDArray[np.uint8]) -> bytes:
@@ -54,8 +55,20 @@ def png_of_columns(changes: Integers, width: int, height: int) -> bytes:
         from 0 to width x height.
       width, height: of the picture.
     """
+    return pngs_of_columns(changes, 1, width, height)[0]
+
+
+def pngs_of_columns(changes: Integers, count: int, width: int, height: int) -> list[bytes]:
+    """Several masks of one picture, faster than one by one.
+
+    Args:
+      changes: as for ``png_of_columns``, of the masks side by side, each with an empty column after it: those of mask n
+        are ``mask_offset(n, width, height)`` further on.
+      count: of masks.
+      width, height: of the picture.
+    """
     if not len(changes):
-        return empty_mask_png(width, height)
+        return [empty_mask_png(width, height)] * count
     # A pixel differs from its left neighbour where one of the two sequences, of which one lags by a column, differs
     # from the other; those pixels are where the rows' sequence changes. Equal changes cancel each other.
     merged = np.sort(np.concatenate([changes, changes + height]))
@@ -63,12 +76,21 @@ def png_of_columns(changes: Integers, width: int, height: int) -> bytes:
     lengths = merged[1::2] - starts
     ends = np.cumsum(lengths)
     if ends[-1] > _MAX_CHANGES:
-        return png_of_bitmap(bitmap_of_columns(changes, width, height))
+        if count == 1:
+            return [png_of_bitmap(bitmap_of_columns(changes, width, height))]
+        offsets = mask_offset(np.arange(count), width, height)
+        parts = np.split(changes, np.searchsorted(changes, offsets[1:]))
+        return [png_of_columns(part - offset, width, height) for part, offset in zip(parts, offsets, strict=True)]
     pixels = np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1])
     columns, rows = np.divmod(pixels, height)
-    row_changes = np.sort(rows * (width + 1) + columns + 1)
-    last = height * (width + 1)
-    return _png_of_changes(row_changes[: -1 if len(row_changes) and row_changes[-1] == last else None], width, height)
+    masks, columns = np.divmod(columns, width + 1)
+    row_changes = np.sort((masks * height + rows) * (width + 1) + columns + 1)
+    return _pngs_of_changes(row_changes, count, width, height)
+
+
+def mask_offset(number: Any, width: int, height: int) -> Any:
+    """How much further on the changes of a mask are in ``pngs_of_columns``."""
+    return number * (width + 1) * height
 
 
 def bitmap_of_columns(changes: Integers, width: int, height: int) -> Bitmap:
@@ -81,23 +103,27 @@ def bitmap_of_columns(changes: Integers, width: int, height: int) -> Bitmap:
 @lru_cache(maxsize=64)
 def empty_mask_png(width: int, height: int) -> bytes:
     """The mask without a pixel."""
-    return _png_of_changes(np.empty(0, np.int64), width, height)
+    return _pngs_of_changes(np.empty(0, np.int64), 1, width, height)[0]
 
 
-def _png_of_changes(changes: Integers, width: int, height: int) -> bytes:
-    """A PNG of the rows' sequence that changes at these places, in order, each once, none at its start or end."""
+def _pngs_of_changes(changes: Integers, count: int, width: int, height: int) -> list[bytes]:
+    """PNGs of the sequence of rows of all masks, one after the other, that changes at these places, each once."""
     size = height * (width + 1)
-    deflated = deflate_runs(np.diff(changes, prepend=0, append=size))
-    starts, ends = changes[0::2], changes[1::2]
-    if len(starts) > len(ends):
-        ends = np.append(ends, size)
+    # A mask's sequence begins with 0 of itself.
+    starts = np.sort(np.concatenate([changes[changes % size != 0], size * np.arange(count)]))
+    lengths = np.diff(starts, append=size * count)
+    places = starts % size
+    firsts = np.flatnonzero(places == 0)
+    ones = lengths * run_bytes(firsts, np.diff(firsts, append=len(starts)))
     # Adler-32 (RFC 1950): 1 and the sum of the bytes; the sum of that after each byte, so that a 1 counts as often as
     # there are bytes from it on.
-    lengths = ends - starts
-    low = 1 + int(lengths.sum())
-    high = size + int((lengths * (2 * size + 1 - starts - ends)).sum()) // 2
-    checksum = (high % _ADLER_MODULUS) << 16 | low % _ADLER_MODULUS
-    return _png(width, height, _ZLIB_HEAD + deflated + checksum.to_bytes(4, "big"))
+    low = 1 + np.add.reduceat(ones, firsts)
+    high = size + np.add.reduceat(ones * (2 * (size - places) + 1 - lengths), firsts) // 2
+    checksums = (high % _ADLER_MODULUS) << 16 | low % _ADLER_MODULUS
+    return [
+        _png(width, height, _ZLIB_HEAD + deflated + checksum.to_bytes(4, "big"))
+        for deflated, checksum in zip(deflate_runs(lengths, firsts), checksums.tolist(), strict=True)
+    ]
 
 
 def _png(width: int, height: int, compressed: bytes) -> bytes:

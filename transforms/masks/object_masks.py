@@ -15,13 +15,23 @@ from transforms.images.check_image import CheckedImage
 from transforms.images.image_store import ImageRefused, ImageStore
 from transforms.ledger.reasons import Reason
 from transforms.masks.mask_pictures import Values, bitmap_of_picture, values_of_picture
-from transforms.masks.mask_png import Bitmap, bitmap_of_columns, empty_mask_png, png_of_bitmap, png_of_columns
+from transforms.masks.mask_png import (
+    Bitmap,
+    bitmap_of_columns,
+    empty_mask_png,
+    png_of_bitmap,
+    png_of_columns,
+    pngs_of_columns,
+)
 from transforms.masks.mask_refused import MaskRefused
-from transforms.masks.polygons import changes_of_polygons
+from transforms.masks.polygons import MAX_CROSSINGS, Outline, changes_of_outlines, read_outline
 from transforms.masks.run_lengths import changes_of_rle
-from transforms.records import AnnotatedImage, BoxProblem, Mask, MaskBitmap, MaskFile, ObjectAnnotation, Polygons, Rle
+from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap, MaskFile, ObjectAnnotation, Polygons, Rle
 
 MAX_MASK_BYTES = 256 << 20
+
+_BATCH = 32  # objects whose outlines are computed together
+_Encoded = tuple[bytes, Reason | None, str]
 
 MaskFiles = Mapping[str, bytes | MaskRefused]
 """The content of mask files by their paths, or why there is none."""
@@ -97,13 +107,14 @@ def encode_masks(
     encoder = _MaskEncoder(picture, geometry, files)
     masks = ObjectMasks([], [], [])
     total = 0
-    for item in objects:
-        png, problem = encoder.encode(item.annotation)
-        masks.pngs.append(png)
-        masks.weights.append(float(png is not encoder.empty))
-        if problem is not None:
-            masks.problems.append(problem)
-        total += len(png)
+    for start in range(0, len(objects), _BATCH):
+        batch = [item.annotation for item in objects[start : start + _BATCH]]
+        for annotation, (png, reason, detail) in zip(batch, encoder.encode(batch), strict=True):
+            masks.pngs.append(png)
+            masks.weights.append(float(png is not encoder.empty))
+            if reason is not None:
+                masks.problems.append(_problem(annotation, reason, detail))
+            total += len(png)
         if total > MAX_MASK_BYTES:
             detail = f"its first {len(masks.pngs)} masks take {total} bytes, the limit is {MAX_MASK_BYTES}"
             raise ImageRefused(Reason.EXAMPLE_TOO_LARGE, detail)
@@ -129,34 +140,47 @@ class _MaskEncoder:
         self._values: dict[str, Values] = {}
         self.empty = empty_mask_png(*self._written)
 
-    def encode(self, annotation: ObjectAnnotation) -> tuple[bytes, BoxProblem | None]:
-        """An object's PNG, which is ``empty`` itself if there is nothing to see, and what is wrong with its mask."""
-        if annotation.mask is None:
-            return self.empty, None
-        try:
-            png, remark = self._png(annotation.mask)
-        except MaskRefused as refused:
-            return self.empty, _problem(annotation, refused.reason, refused.detail)
-        if png == self.empty:
-            return self.empty, _problem(annotation, Reason.MASK_EMPTY, "the mask covers the middle of no pixel")
-        return png, _problem(annotation, Reason.POLY_INVALID, f"the polygon: {remark}") if remark else None
+    def encode(self, annotations: Sequence[ObjectAnnotation]) -> list[_Encoded]:
+        """The PNG of each object, which is ``empty`` itself if there is nothing to see, and what is wrong with it."""
+        encoded: list[_Encoded] = [(self.empty, None, "")] * len(annotations)
+        outlines: dict[int, Outline] = {}
+        for index, annotation in enumerate(annotations):
+            try:
+                if isinstance(annotation.mask, Polygons):
+                    outlines[index] = read_outline(annotation.mask.rings, self._written[0], self._place)
+                elif annotation.mask is not None:
+                    encoded[index] = self._seen(self._png(annotation.mask))
+            except MaskRefused as refused:
+                encoded[index] = (self.empty, refused.reason, refused.detail)
+        for (index, outline), png in zip(outlines.items(), self._outline_pngs([*outlines.values()]), strict=True):
+            encoded[index] = self._seen(png, outline.remark)
+        return encoded
 
-    def _png(self, mask: Mask) -> tuple[bytes, str]:
-        """The PNG and a remark."""
+    def _seen(self, png: bytes, remark: str = "") -> _Encoded:
+        if png == self.empty:
+            return self.empty, Reason.MASK_EMPTY, "the mask covers the middle of no pixel"
+        return png, Reason.POLY_INVALID if remark else None, f"the polygon: {remark}" if remark else ""
+
+    def _outline_pngs(self, outlines: Sequence[Outline]) -> list[bytes]:
+        """All at once, which is several times faster, if their crossings are not many."""
+        if not outlines:
+            return []
+        if len(outlines) > 1 and sum(outline.crossings for outline in outlines) > MAX_CROSSINGS:
+            return [png for outline in outlines for png in self._outline_pngs([outline])]
+        return pngs_of_columns(changes_of_outlines(outlines, *self._written), len(outlines), *self._written)
+
+    def _png(self, mask: Rle | MaskBitmap | MaskFile) -> bytes:
         match mask:
-            case Polygons(rings):
-                changes, remark = changes_of_polygons(rings, *self._written, self._place)
-                return png_of_columns(changes, *self._written), remark
             case Rle():
                 changes = changes_of_rle(mask, *self._frame)
                 if self._is_identity:
-                    return png_of_columns(changes, *self._written), ""
-                return self._placed(bitmap_of_columns(changes, *self._frame)), ""
+                    return png_of_columns(changes, *self._written)
+                return self._placed(bitmap_of_columns(changes, *self._frame))
             case MaskBitmap():
-                return self._placed(bitmap_of_picture(mask, *self._frame)), ""
+                return self._placed(bitmap_of_picture(mask, *self._frame))
             case MaskFile(path, value):
                 values = self._file_values(path)
-                return self._placed((values != 0 if value is None else values == value).view(np.uint8)), ""
+                return self._placed((values != 0 if value is None else values == value).view(np.uint8))
 
     def _file_values(self, path: str) -> Values:
         if path not in self._values:
