@@ -60,5 +60,5 @@ setup(
             TENSORFLOW,
         ],
     },
-    entry_points={"console_scripts": ["boxmill=pipelines.cli:main"]},
+    entry_points={"console_scripts": ["boxmill=pipelines.cli:run"]},
 )

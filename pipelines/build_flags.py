@@ -5,9 +5,9 @@ from __future__ import annotations
 from absl import flags
 
 from pipelines.flags import help_text
-from transforms.annotations.formats import FORMATS
+from transforms.annotations.format_names import MODULES
 
-FORMAT_NAMES = ("auto", *FORMATS)
+FORMAT_NAMES = ("auto", *MODULES)
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_enum(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import NoReturn
 
 from pipelines.flags import HELP_FLAGS
 from pipelines.version import VERSION
@@ -17,6 +19,18 @@ COMMANDS = {
     "inspect": ("pipelines.inspect_input", "what a model, a dataset or a video is, on one screen"),
     "verify": ("pipelines.verify_tfrecords", "check every byte of a dataset"),
 }
+# On this machine these work in processes of their own, one unless the user says more: within this one, their work would
+# share the interpreter's lock with the engine.
+_IN_PROCESSES = ("build", "verify")
+_MODE_FLAG = "--direct_running_mode"
+
+
+def run() -> NoReturn:
+    """Runs the command of this process and ends it at once: to take Beam apart object by object takes half a second."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         advice = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(COMMANDS)}"
         print(f"boxmill: unknown command {name!r}, {advice}", file=sys.stderr)
         return 1
+    if name in _IN_PROCESSES and not any(argument.startswith(_MODE_FLAG) for argument in rest):
+        rest.append(f"{_MODE_FLAG}=multi_processing")
     module = importlib.import_module(COMMANDS[name][0])
     return int(module.main(rest))
 
@@ -47,4 +63,4 @@ def _help() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

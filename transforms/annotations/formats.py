@@ -1,39 +1,14 @@
-"""The annotation formats that are known. A new one is a module with a reader, and a line here."""
+"""The annotation formats that are known, each as its module describes itself."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from importlib import import_module
+from typing import BinaryIO, Protocol, cast
 
-from transforms.annotations import (
-    bdd100k,
-    coco,
-    createml,
-    crowdhuman,
-    csv_boxes,
-    cvat,
-    datumaro,
-    dota,
-    kitti,
-    label_studio,
-    labelbox,
-    labelme,
-    mot,
-    open_images,
-    sagemaker,
-    supervisely,
-    tfrecord,
-    vertex_ai,
-    via,
-    via_csv,
-    visdrone,
-    voc,
-    vott,
-    wider_face,
-    yolo,
-)
+from transforms.annotations.format_names import MODULES
 from transforms.records import ReadContext, Reading
 
 
@@ -97,32 +72,7 @@ class AnnotationFormat:
         return lower.endswith(self.suffixes) or any(fnmatch.fnmatchcase(lower, pattern) for pattern in self.patterns)
 
 
-_MODULES: dict[str, FormatModule] = {
-    "bdd100k": bdd100k,
-    "coco": coco,
-    "createml": createml,
-    "crowdhuman": crowdhuman,
-    "csv": csv_boxes,
-    "cvat": cvat,
-    "datumaro": datumaro,
-    "dota": dota,
-    "kitti": kitti,
-    "label_studio": label_studio,
-    "labelbox": labelbox,
-    "labelme": labelme,
-    "mot": mot,
-    "open_images": open_images,
-    "sagemaker": sagemaker,
-    "supervisely": supervisely,
-    "tfrecord": tfrecord,
-    "vertex_ai": vertex_ai,
-    "via": via,
-    "via_csv": via_csv,
-    "visdrone": visdrone,
-    "voc": voc,
-    "vott": vott,
-    "wider_face": wider_face,
-    "yolo": yolo,
+FORMATS = {
+    name: AnnotationFormat.of(name, cast(FormatModule, import_module(f"transforms.annotations.{module}")))
+    for name, module in MODULES.items()
 }
-
-FORMATS = {name: AnnotationFormat.of(name, module) for name, module in _MODULES.items()}

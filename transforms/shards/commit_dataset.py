@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,8 @@ from transforms.shards.tfds_metadata import (
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardPlan
 
+_NAMES_AT_ONCE = 1 << 16
+_UNLISTED_DETAIL = "no annotation names this image"
 _UNLISTED_FILE = f"{LEDGER_FOLDER}/images-unlisted.parquet"
 
 
@@ -210,15 +213,14 @@ def _unlisted_rows(folder: str, ledger_files: Sequence[str], image_roots: Mappin
     for root, of_root in sources.items():
         known = _named_images(folder, ledger_files, of_root)
         source = of_root[0]  # an image that none of them names is listed with the first
-        for name, _ in walk_images(root):
-            name = unicode_name(name)
-            hashed = np.uint64(order_hash(image_key(name)))
-            position = int(np.searchsorted(known, hashed))
-            if position == len(known) or known[position] != hashed:
-                detail = "no annotation names this image"
-                rows.append(
-                    ImageRow(source, "", image_key(name), "", "unlisted", (Reason.IMAGE_UNLISTED.value,), detail)
-                )
+        names = (image_key(unicode_name(name)) for name, _ in walk_images(root))
+        while batch := list(islice(names, _NAMES_AT_ONCE)):
+            hashes = np.array([order_hash(name) for name in batch], dtype=np.uint64)
+            starts, ends = (np.searchsorted(known, hashes, side) for side in ("left", "right"))
+            rows += [
+                ImageRow(source, "", batch[index], "", "unlisted", (Reason.IMAGE_UNLISTED.value,), _UNLISTED_DETAIL)
+                for index in np.flatnonzero(starts == ends)
+            ]
     return sorted(rows, key=lambda row: (row.source, row.file_name))
 
 

@@ -157,15 +157,23 @@ def _lock(path: str, final: str) -> int:
             raise BuildRefused(
                 f"another run is building {final}; wait for it to end, or give another --version"
             ) from None
-        # The holder before us may have removed the file that we have just locked.
         try:
-            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            if _is_same_file(descriptor, path):
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, f"{path}\n".encode())
                 return descriptor
-        except FileNotFoundError:
-            pass
+        except OSError:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
+
+
+def _is_same_file(descriptor: int, path: str) -> bool:
+    """Whether a file still has its name: the holder of a lock before us may have removed what we have just locked."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _unlock(descriptor: int) -> None:
