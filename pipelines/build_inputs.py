@@ -68,7 +68,7 @@ class SourceInputs:
         """
         from transforms.annotations.annotation_files import read_units
         from transforms.sources.source_edits import SourceEdits
-        from transforms.sources.source_splits import SplitFinder
+        from transforms.sources.split_finder import SplitFinder
 
         splits = None if self.split_lists is None else SplitFinder(self.split_lists)
         return read_units(
@@ -181,7 +181,7 @@ def find_inputs(
 def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool) -> SourceInputs:
     from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations
     from transforms.images.image_listing import list_images
-    from transforms.sources.source_splits import find_split_lists
+    from transforms.sources.split_finder import find_split_lists
 
     if source.format not in FORMAT_NAMES:
         raise UsageError(f"format {source.format!r} is not known; the formats are {', '.join(FORMAT_NAMES)}")

@@ -23,8 +23,9 @@ def split_of_name(name: str) -> str:
 
 
 def split_of_words(name: str) -> str:
-    """The split that the first telling word of a name tells ("VisDrone2019-DET-train"), or ""."""
-    return next((split for word in _BETWEEN_WORDS.split(name) if (split := split_of_name(word))), "")
+    """The split that a word of a name tells ("VisDrone2019-DET-train"), or ""; words of two splits tell none."""
+    splits = {split for word in _BETWEEN_WORDS.split(name) if (split := split_of_name(word))}
+    return splits.pop() if len(splits) == 1 else ""
 
 
 def split_of_path(path: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from transforms.records import AnnotatedImage, ObjectAnnotation, Reading
 from transforms.sources.class_changes import ClassChanges
-from transforms.sources.source_splits import SplitFinder
+from transforms.sources.split_finder import SplitFinder
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
+from transforms.annotations.source_splits import split_of_name, split_of_path, split_of_words
+
 _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
-# A split's name in the name of a file or folder, maybe with a year: instances_train2017, val-1, test.
-_WORD = re.compile(rf"(?:^|[^a-z])({'|'.join(sorted(_NAMES, key=len, reverse=True))})(?![a-z])", re.ASCII)
 _LIST_FOLDERS = ("ImageSets/Main", "../ImageSets/Main")
 _LISTS = ("train", "val", "test", "trainval")
 
@@ -32,18 +22,7 @@ _LISTS = ("train", "val", "test", "trainval")
 def split_name(text: str) -> str:
     """The usual name of a split ("Validation" is val); another name as it is; "" if no split can have it."""
     name = text.strip()
-    return _NAMES.get(name.lower(), name if _NAME.fullmatch(name) else "")
-
-
-def split_in_path(path: str) -> str:
-    """The split that a path with "/" between its parts names, or ""; of several, the one nearest to its end."""
-    for part in reversed(path.split("/")):
-        found = {_NAMES[word] for word in _WORD.findall(posixpath.splitext(part)[0].lower())}
-        if len(found) == 1:
-            return found.pop()
-        if found:
-            return ""
-    return ""
+    return split_of_name(name) or (name if _NAME.fullmatch(name) else "")
 
 
 def find_split_lists(annotations: Iterable[str]) -> tuple[str, ...]:
@@ -100,4 +79,5 @@ class SplitFinder:
             return split_name(split)
         if self.lists:
             return read_split_lists(self.lists).get(posixpath.splitext(posixpath.basename(file_name))[0], "")
-        return split_in_path(posixpath.dirname(file_name)) or split_in_path(annotation_file)
+        stem = posixpath.splitext(posixpath.basename(annotation_file))[0]
+        return split_of_path(file_name) or split_of_words(stem) or split_of_path(annotation_file)

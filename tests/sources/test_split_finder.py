@@ -7,36 +7,32 @@ from pathlib import Path
 import pytest
 
 from tests.sample_data import write_files
-from transforms.sources.source_splits import SplitFinder, find_split_lists, split_in_path, split_name
+from transforms.sources.split_finder import SplitFinder, find_split_lists, split_name
 
-PATHS = {
+FILES = {
     "instances_train2017.json": "train",
     "annotations/instances_val2014.json": "val",
     "person_keypoints_val2017.json": "val",
     "captions_test.json": "test",
-    "image_info_test-dev2017.json": "",
-    "train2017/000000000009.jpg": "train",
-    "val2017/train.jpg": "train",
+    "trainval.json": "",
+    "train_val.json": "",
     "valid/labels/7.txt": "val",
     "data/Validation/x": "val",
-    "Training/7.xml": "train",
     "trains/7.xml": "",
     "constraint/a.json": "",
     "test/train.json": "train",
-    "train_val.json": "",
     "labels.json": "",
-    "": "",
 }
 
 
-@pytest.mark.parametrize(("path", "split"), PATHS.items())
-def test_paths(path: str, split: str) -> None:
-    assert split_in_path(path) == split
+@pytest.mark.parametrize(("annotation_file", "split"), FILES.items())
+def test_names_of_annotation_files(annotation_file: str, split: str) -> None:
+    assert SplitFinder().find("", "a.jpg", annotation_file) == split
 
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("Train", "train"), (" valid ", "val"), ("holdout_2", "holdout_2"), ("test-1", ""), ("2017", ""), ("훈련", "")],
+    [("Train", "train"), (" valid ", "val"), ("holdout_2", "holdout_2"), ("a-b", ""), ("2017", ""), ("훈련", "")],
 )
 def test_names(text: str, name: str) -> None:
     assert split_name(text) == name
