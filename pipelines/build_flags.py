@@ -188,6 +188,6 @@ def build_help() -> str:
             "boxmill build --annotations=VOC2012/Annotations --images=VOC2012/JPEGImages --output=data --name=voc",
             "boxmill build --sources=mix.yaml --output=data --name=mix",
             "boxmill build --annotations=instances.json --images=photos --output=data --name=shop \\",
-            "    --direct_num_workers=4 --direct_running_mode=multi_processing",
+            "    --direct_num_workers=4",
         ],
     )

@@ -101,8 +101,8 @@ def help_text(
         lines.append(head)
         lines += textwrap.wrap(_sentences(flag.help) + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
     if takes_beam_options:
-        lines += ["", "Any option of Apache Beam may stand beside these, such as --runner, --direct_num_workers and"]
-        lines += ["--direct_running_mode=multi_processing."]
+        lines += ["", "Any option of Apache Beam may stand beside these, such as --runner, --direct_num_workers=N and"]
+        lines += ["--direct_running_mode=multi_processing (each worker a process: the default of build and verify)."]
     if examples:
         lines += ["", "Examples:", *(f"  {example}" for example in examples)]
     return "\n".join(lines) + "\n"

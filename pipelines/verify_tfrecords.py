@@ -94,8 +94,7 @@ def _help() -> str:
         FLAGS,
         [
             "boxmill verify data/voc/1.0.0",
-            "boxmill verify data/voc/1.0.0 --image_decode=full --report=findings.jsonl --direct_num_workers=4 \\",
-            "    --direct_running_mode=multi_processing",
+            "boxmill verify data/voc/1.0.0 --image_decode=full --report=findings.jsonl --direct_num_workers=4",
         ],
     )
 
