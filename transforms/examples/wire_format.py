@@ -65,29 +65,23 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
     """
     buffers: list[bytes] = []
     pending: list[bytes] = []
-    total = 0
     for key in _in_order(tuple(features)):
         kind, values = features[key]
-        if kind == BYTES:
-            body = _bytes_list(values)  # type: ignore[arg-type]
-        else:
+        if kind != BYTES:
             packed = struct.pack(f"<{len(values)}f", *values) if kind == FLOAT else _pack_varints(values)  # type: ignore[arg-type]
-            body = [_value_head(len(packed)) + packed] if packed else []
-        list_length = sum(map(len, body))
-        head = _entry_head(key, kind, list_length)
-        total += len(head) + list_length
-        pending.append(head)
-        if list_length < _LARGE_BYTES:
-            pending += body
+            body = _value_head(len(packed)) + packed if packed else b""
+            pending += (_entry_head(key, kind, len(body)), body)
             continue
-        for part in body:
+        parts = _bytes_list(values)  # type: ignore[arg-type]
+        pending.append(_entry_head(key, kind, sum(map(len, parts))))
+        for part in parts:
             if len(part) < _LARGE_BYTES:
                 pending.append(part)
             else:
                 buffers += (b"".join(pending), part)
                 pending.clear()
     buffers.append(b"".join(pending))
-    buffers[0] = _value_head(total) + buffers[0]
+    buffers[0] = _value_head(sum(map(len, buffers))) + buffers[0]
     return buffers
 
 
@@ -98,9 +92,12 @@ def _in_order(keys: tuple[str, ...]) -> list[str]:
 
 
 def _pack_varints(values: Sequence[int]) -> bytes:
-    if not values or (min(values) >= 0 and max(values) < 128):
-        return bytes(values)
-    return b"".join([encode_varint(value) for value in values])
+    try:
+        packed = bytes(values)
+    except ValueError:  # beyond a byte
+        packed = b"\xff"
+    # Values below 128 are their own varints.
+    return packed if packed.isascii() else b"".join([encode_varint(value) for value in values])
 
 
 def _bytes_list(values: Sequence[bytes]) -> list[bytes]:
