@@ -3,7 +3,11 @@
 Format: the VOC 2012 development kit, section "annotations" – ``<annotation>`` with ``filename``, ``size`` and an
 ``object`` for each box. The challenge's own files hold 1-based inclusive pixel indices; labelImg, CVAT, Roboflow and
 most other writers put plain edges there. ``voc_origin`` says which: 0 (edges, the default) or 1 (the challenge).
-Elements are found by name, never by position: writers disagree about their order.
+Elements are found by name, never by position: writers disagree about their order. The parts of an object (a person's
+head and hands) have no place in a record.
+
+Segmentations are pictures of palette indices in folders beside that of the XML files: in ``SegmentationObject`` the
+n-th object of the file has the index n, in ``SegmentationClass`` each class has one; 255 is void in both.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ from transforms.records import (
     AnnotatedImage,
     Box,
     BoxProblem,
+    Companions,
+    MaskFile,
     ObjectAnnotation,
     ReadContext,
     Reading,
@@ -34,6 +40,7 @@ SUFFIXES = (".xml",)
 COMPANIONS = ("imagesets/*.txt",)
 FILES_PER_UNIT = 200
 MAX_FILE_BYTES = 16 << 20
+_SEGMENTATION_FOLDERS = ("SegmentationObject", "SegmentationClass")
 # Expat knows no multi-byte encodings but UTF-8 and UTF-16: the text is decoded before, and the claim removed.
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""")
@@ -57,8 +64,11 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
         return
     objects: list[ObjectAnnotation] = []
     problems: list[BoxProblem] = []
-    for index, element in enumerate(root.findall("object")):
-        annotation = _object(element, f"object {index + 1}", context.voc_origin)
+    instance_map, semantic_map = _segmentations(context)
+    for number, element in enumerate(root.findall("object"), start=1):
+        annotation = _object(element, f"object {number}", context.voc_origin)
+        if instance_map and isinstance(annotation, ObjectAnnotation):
+            annotation = annotation._replace(mask=MaskFile(instance_map, number))
         (objects if isinstance(annotation, ObjectAnnotation) else problems).append(annotation)  # type: ignore[arg-type]
     size = root.find("size")
     yield AnnotatedImage(
@@ -71,7 +81,25 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
         repairs=(Reason.ENCODING_CP949,) if encoding == LAST_RESORT else (),
         source=context.source,
         annotation_file=context.annotation_file,
+        semantic_map=semantic_map,
     )
+
+
+def _segmentations(context: ReadContext) -> tuple[str, str]:
+    """Where the pictures of objects and classes that go with this file lie below the root, or ""."""
+    companions = context.companions
+    if companions is None or not context.with_masks:
+        return "", ""
+    name = posixpath.splitext(posixpath.basename(context.annotation_file))[0] + ".png"
+    objects, classes = (
+        companions.place(f"../{folder}/{name}") if name in names else ""
+        for folder, names in companions.once(_segmentation_names).items()
+    )
+    return objects, classes
+
+
+def _segmentation_names(companions: Companions) -> dict[str, frozenset[str]]:
+    return {folder: frozenset(companions.names(f"../{folder}")) for folder in _SEGMENTATION_FOLDERS}
 
 
 class _Refused(Exception):
