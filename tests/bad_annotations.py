@@ -283,6 +283,75 @@ COCO_OBJECTS = [
     ),
 ]
 
+_PEOPLE = [{"id": 1, "name": "person", "keypoints": ["nose", "tail"]}, {"id": 2, "name": "cat"}]
+
+
+def _keypoints(case: str, row: str, keypoints: object, category_id: int = 1) -> BadAnnotation:
+    boxes = [coco_box(1, 1, GOOD_BOX, keypoints=[5, 6, 2, 7, 8, 1]), coco_box(2, 1, GOOD_BOX, category_id)]
+    boxes[1]["keypoints"] = keypoints
+    return coco_case("keypoints odd", case, coco(_ONE, boxes, _PEOPLE), "written", *row.split())
+
+
+COCO_RICH = [
+    _keypoints("none", "", []),
+    _keypoints("all unlabelled", "", [0] * 6),
+    _keypoints("not divisible by 3", "~keypoints_malformed", [5, 6, 2, 7]),
+    _keypoints("text", "~keypoints_malformed", "5 6 2"),
+    _keypoints("one too few", "~keypoints_undeclared", [5, 6, 2]),
+    _keypoints("one too many", "~keypoints_undeclared", [5, 6, 2] * 3),
+    _keypoints("of a class without", "~keypoints_undeclared", [5, 6, 2], 2),
+    _keypoints("NaN", "~keypoint_invalid", [float("nan"), 6, 2, 7, 8, 1]),
+    _keypoints("visibility 7", "~keypoint_invalid", [5, 6, 7, 7, 8, 1]),
+    _keypoints("outside", "~keypoint_outside", [500, 6, 2, 7, 8, 1]),
+    _keypoints("on the border", "~keypoint_clipped", [WIDTH + 0.5, 6, 2, 7, 8, 1]),
+    _keypoints("three ways", "~keypoint_clipped ~keypoint_outside", [WIDTH + 1, 6, 2, 7, -9, 1]),
+    coco_case(
+        "keypoints declared badly",
+        "a name twice",
+        coco(_ONE, _ONE_BOX, [{"id": 1, "name": "cat", "keypoints": ["nose", "nose"]}]),
+        "written",
+        "rejected keypoints_malformed",
+    ),
+    coco_case(
+        "caption odd",
+        "null",
+        coco(_ONE, [*_ONE_BOX, {"id": 2, "image_id": 1, "caption": None}]),
+        "written",
+        "rejected field_missing",
+    ),
+    coco_case(
+        "caption odd",
+        "of no image",
+        coco(_ONE, [*_ONE_BOX, {"id": 2, "image_id": 99, "caption": "A cat."}]),
+        "written",
+        "rejected orphan_annotation",
+    ),
+    coco_entry("absent classes odd", "unknown id", ["repaired image_label_dropped"], neg_category_ids=[1, 77]),
+    coco_entry("absent classes odd", "no list", ["written"], neg_category_ids=7),
+    coco_case(
+        "panoptic segments odd",
+        "without id, class or box",
+        coco(
+            _ONE,
+            [
+                {
+                    "image_id": 1,
+                    "file_name": "@.png",
+                    "segments_info": [
+                        {"category_id": 1, "bbox": GOOD_BOX},
+                        {"id": 201, "category_id": 77, "bbox": GOOD_BOX},
+                        {"id": 202, "category_id": 1},
+                    ],
+                }
+            ],
+        ),
+        "written",
+        "-field_missing",
+        "-unknown_class",
+        "-field_missing",
+    ),
+]
+
 COCO_IMAGES = [
     coco_case(
         "image id used twice",
@@ -732,6 +801,7 @@ VOC_FILES = [
 CASES: list[BadAnnotation] = [
     *COCO_BOXES,
     *COCO_OBJECTS,
+    *COCO_RICH,
     *COCO_IMAGES,
     *COCO_FILES,
     *VOC_BOXES,

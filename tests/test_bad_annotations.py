@@ -69,7 +69,7 @@ class AllAtOnce:
         write_files(folder / "annotations", annotations)
         write_files(folder / "images", pictures)
         self.built: BuiltDataset = build_dataset(
-            folder / "out", folder / "annotations", folder / "images", "--max_reject_ratio=1"
+            folder / "out", folder / "annotations", folder / "images", "--max_reject_ratio=1", "--masks=none"
         )
         self.images = self.built.ledger("images")
         self.boxes = self.built.ledger("boxes")
