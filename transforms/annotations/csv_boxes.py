@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from transforms.annotations.csv_columns import Columns, columns_of
@@ -41,6 +42,9 @@ _BOX_FIELDS = {
     "centre and size": ("x_center", "y_center", "width", "height"),
     "list": ("x", "y", "width", "height"),
 }
+
+
+_size = lru_cache(maxsize=1024)(as_size)
 
 
 def sniff(head: bytes) -> bool:
@@ -102,7 +106,8 @@ class _CsvReader:
                 raise wrong_columns(self._table.delimiter.join(fields), len(fields), str(columns.count))
             if not name:
                 raise ObjectRefused(Reason.FIELD_MISSING, "the row names no image")
-            width, height = (as_size(fields[place]) for place in columns.size) if columns.size else (None, None)
+            width = _size(fields[columns.size[0]]) if columns.size else None
+            height = _size(fields[columns.size[1]]) if columns.size else None
             split = split_of_name(fields[columns.split]) if columns.split is not None else ""
             self._images.add_image(name, width, height, split)
             class_name = fields[columns.class_name] if columns.class_name is not None else ""

@@ -6,6 +6,7 @@ import io
 import math
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import BinaryIO
 
 from transforms.annotations.fields import FieldError, as_number, clean_class_name, is_text, quote
@@ -172,6 +173,7 @@ def parse_lines(lines: Sequence[str], parse: ParseLine) -> tuple[list[ObjectAnno
     return objects, problems
 
 
+@lru_cache(maxsize=4096)
 def class_name_of(text: str) -> str:
     """A class's name as it is written to labels files.
 

@@ -22,6 +22,8 @@ from transforms.records import (
 )
 
 _IMAGE, _OBJECT, _PROBLEM, _LABEL = range(4)
+# Of an object's fields without its box.
+_POSITION = ObjectAnnotation._fields.index("position") - 1
 
 
 class TableImages:
@@ -49,10 +51,14 @@ class TableImages:
         self._other_names = other_names
         self._groups = SpilledGroups()
         self._rejections: list[Rejection] = []
+        self._last_image: tuple[Any, ...] = ()
 
     def add_image(self, name: str, width: int | None = None, height: int | None = None, split: str = "") -> None:
         """Notes an image, which may have no objects; the first size and the first split count."""
-        self._groups.append(name, (_IMAGE, width, height, split))
+        entry = (name, width, height, split)
+        if entry != self._last_image:  # the rows of an image often stand together
+            self._last_image = entry
+            self._groups.append(name, (_IMAGE, width, height, split))
 
     def add_object(self, name: str, item: ObjectAnnotation) -> None:
         mask_bytes = 8 * sum(map(len, item.mask.rings)) if isinstance(item.mask, Polygons) else 0
@@ -99,7 +105,8 @@ class TableImages:
             if kind == _OBJECT:
                 box, *rest = values
                 item = ObjectAnnotation(Box._make(box), *rest)
-                first = seen.setdefault(tuple(item._replace(position="")), item.position)
+                # Equal but for the position; this is done for every object of large files.
+                first = seen.setdefault((box, *rest[:_POSITION], *rest[_POSITION + 1 :]), item.position)
                 if first == item.position:
                     objects.append(item)
                 else:
