@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import build_flags, cli, detect_video, verify_tfrecords
+from pipelines import build_flags, cli, detect_flags, verify_tfrecords
 from transforms.annotations.formats import FORMATS
 from transforms.ledger.reasons import Reason
 
@@ -33,7 +33,7 @@ def test_commands_exist(command: str) -> None:
 
 
 def test_flags_exist() -> None:
-    known = {*build_flags.FLAGS, *detect_video.FLAGS, *verify_tfrecords.FLAGS}
+    known = {*build_flags.FLAGS, *detect_flags.FLAGS, *verify_tfrecords.FLAGS}
     beams = {"runner", "direct_num_workers", "direct_running_mode"}
     elsewhere = {"purge_orphaned_data", "help", "video"}
     assert set(re.findall(r"--(\w+)", README)) - elsewhere <= known | beams
