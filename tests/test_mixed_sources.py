@@ -12,7 +12,10 @@ import yaml
 
 from pipelines import build_tfrecords, verify_tfrecords
 from tests.sample_data import (
+    HEIGHT,
+    WIDTH,
     BuiltDataset,
+    boxes,
     class_names,
     coco_box,
     coco_bytes,
@@ -198,4 +201,71 @@ def test_class_map_of_the_dataset_comes_after_the_sources_own(inputs: Path) -> N
     assert [(item["name"], item["boxes"]) for item in built.manifest["classes"]] == [("pet", 3 * COUNT)]
     assert built.manifest["reasons"]["class_dropped"] == 2 * COUNT
     assert built.manifest["reasons"]["unknown_class"] == COUNT
+    assert verify_tfrecords.main([str(built.folder)]) == 0
+
+
+EDGES = (4, 6, 24, 21)
+BOX_FILES: dict[str, dict[str, bytes]] = {
+    "coco": {
+        "labels.json": coco_bytes(
+            [coco_image(n, f"{n}.jpg") for n in range(6)], [coco_box(n, n, [4, 6, 20, 15]) for n in range(6)]
+        )
+    },
+    "voc": {f"xml/{n}.xml": voc(f"{n}.jpg", [voc_object("cat", EDGES)]).encode() for n in range(6)},
+    "yolo": {"classes.txt": b"cat\n", **{f"labels/{n}.txt": b"0 0.35 0.45 0.5 0.5\n" for n in range(6)}},
+    "csv": {
+        "boxes.csv": b"filename,width,height,class,xmin,ymin,xmax,ymax\n"
+        + b"".join(b"%d.jpg,40,30,cat,4,6,24,21\n" % n for n in range(6))
+    },
+    "cvat": {
+        "annotations.xml": b'<?xml version="1.0"?><annotations><version>1.1</version>'
+        + b"".join(
+            b'<image id="%d" name="%d.jpg" width="40" height="30">'
+            b'<box label="cat" xtl="4" ytl="6" xbr="24" ybr="21"/></image>' % (n, n)
+            for n in range(6)
+        )
+        + b"</annotations>"
+    },
+    "labelme": {
+        f"json/{n}.json": json.dumps(
+            {
+                "version": "5.0.1",
+                "imagePath": f"../images/{n}.jpg",
+                "imageWidth": WIDTH,
+                "imageHeight": HEIGHT,
+                "shapes": [{"label": "cat", "shape_type": "rectangle", "points": [[4, 6], [24, 21]]}],
+            }
+        ).encode()
+        for n in range(6)
+    },
+}
+"""The same box of a cat in each of six images, in as many formats; all of them with images 0.jpg to 5.jpg."""
+
+
+def test_every_format_in_one_run(tmp_path: Path) -> None:
+    sources = []
+    for number, (name, files) in enumerate(BOX_FILES.items()):
+        folder = write_files(tmp_path / name, files)
+        write_files(folder / "images", {f"{n}.jpg": jpeg(seed=10 * number + n) for n in range(6)})
+        place = f"{name}/{next(iter(files))}" if len(files) == 1 else name
+        sources.append({"name": name, "annotations": place, "images": f"{name}/images"})
+    built = build_sources(tmp_path, sources, "--num_shards=2")
+    manifest = built.manifest
+    assert built.exit_code == 0
+    assert {item["name"]: item["annotation_formats"] for item in manifest["sources"]} == {n: [n] for n in BOX_FILES}
+    for name in BOX_FILES:
+        assert manifest["source_counts"][name] == {
+            "images": {
+                "read": 6,
+                "written": 6,
+                "repaired": manifest["source_counts"][name]["images"]["repaired"],
+                "rejected": 0,
+            },
+            "boxes": {"read": 6, "written": 6, "repaired": 0, "dropped": 0},
+        }
+    records = list(built.examples())
+    assert len({values(record, "image/source_id")[0] for record in records}) == len(records) == 6 * len(BOX_FILES)
+    for record in records:
+        assert boxes(record) == [pytest.approx((0.2, 0.1, 0.7, 0.6), abs=1e-6)]
+        assert class_names(record) == ["cat"]
     assert verify_tfrecords.main([str(built.folder)]) == 0
