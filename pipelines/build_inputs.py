@@ -191,8 +191,9 @@ def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool) -> S
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
+    lists = find_split_lists(source.annotations) if takes_splits else None
     if {file.format for file in files} <= {"tfrecord", ""}:
-        return SourceInputs(source, files, "", _list_records(files), is_alone)
+        return SourceInputs(source, files, "", _list_records(files), is_alone, lists)
     root = source.images or _default_images_root(source.annotations[0])
     try:
         listing = list_images(root)
@@ -200,7 +201,6 @@ def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool) -> S
         raise UsageError(f"--images={root} cannot be read: {error.strerror}") from None
     if not listing.images:
         raise UsageError(f"--images={root} holds no image; give the folder that the annotations' file names start from")
-    lists = find_split_lists(source.annotations) if takes_splits else None
     return SourceInputs(source, files, root, listing, is_alone, lists)
 
 

@@ -84,6 +84,12 @@ def test_the_same_shards_come_out_the_same(tmp_path: Path, original: BuiltDatase
     assert list(built.shard_digests().values()) == list(original.shard_digests().values())
 
 
+def test_splits_are_taken_from_the_names_of_shards(tmp_path: Path, original: BuiltDataset) -> None:
+    built = rebuilt(tmp_path, original.folder, flags=["--splits=source"])
+    for split in ("train", "val"):
+        assert payloads(built.folder, split) == payloads(original.folder, split) != []
+
+
 def test_gzip_shards(tmp_path: Path, original: BuiltDataset) -> None:
     packed = tmp_path / "packed"
     packed.mkdir()
