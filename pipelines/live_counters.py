@@ -26,18 +26,21 @@ class LiveCounters:
         self._lock = threading.Lock()
         self._ended: Counter[str] = Counter()
         self._under_way: dict[str, Counter[str]] = {}
+        self._are_over: set[str] = set()
 
     def report(self, bundle: str, infos: Iterable[Any]) -> None:
         """Takes a progress report of a bundle that is under way."""
         values = _user_counters(infos)
         with self._lock:
-            self._under_way[bundle] = values
+            if bundle not in self._are_over:  # a report may be overtaken by the end
+                self._under_way[bundle] = values
 
     def end(self, bundle: str, infos: Iterable[Any]) -> None:
         """Takes the final counters of a bundle."""
         values = _user_counters(infos)
         with self._lock:
             self._under_way.pop(bundle, None)
+            self._are_over.add(bundle)
             self._ended.update(values)
 
     def snapshot(self) -> Counter[str]:
