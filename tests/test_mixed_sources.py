@@ -77,7 +77,7 @@ def built(inputs: Path) -> BuiltDataset:
 def test_every_record_says_its_source(built: BuiltDataset) -> None:
     assert built.exit_code == 0
     records = list(built.examples())
-    names = Counter((values(r, "image/source")[0].decode(), values(r, "image/filename")[0].decode()) for r in records)
+    names = Counter((values(r, "image/origin")[0].decode(), values(r, "image/filename")[0].decode()) for r in records)
     assert names == Counter({(item["name"], f"{n:03d}.jpg"): 1 for item in SOURCES for n in range(COUNT)})
     assert len({values(record, "image/source_id")[0] for record in records}) == 3 * COUNT
 
@@ -85,7 +85,7 @@ def test_every_record_says_its_source(built: BuiltDataset) -> None:
 def test_classes_are_merged_and_dropped_as_each_source_says(built: BuiltDataset) -> None:
     found: dict[str, Counter[str]] = {}
     for record in built.examples():
-        found.setdefault(values(record, "image/source")[0].decode(), Counter()).update(class_names(record))
+        found.setdefault(values(record, "image/origin")[0].decode(), Counter()).update(class_names(record))
     assert found == {
         "coco": {"cat": COUNT, "dog": COUNT},
         "again": {"cat": COUNT},
@@ -98,7 +98,7 @@ def test_classes_are_merged_and_dropped_as_each_source_says(built: BuiltDataset)
 
 def test_weights_are_those_of_the_source(built: BuiltDataset) -> None:
     for record in built.examples():
-        is_weighted = values(record, "image/source") == [b"voc"]
+        is_weighted = values(record, "image/origin") == [b"voc"]
         assert values(record, "image/object/weight") == ([3.0, 3.0] if is_weighted else [])
 
 
@@ -140,7 +140,7 @@ def test_one_source_is_the_same_in_both_forms(inputs: Path) -> None:
     short = BuiltDataset(0, inputs / "short" / "mix" / "1.0.0")
     assert listed.shard_digests() == short.shard_digests()
     assert "source_counts" not in listed.manifest
-    assert not any(values(record, "image/source") for record in listed.examples())
+    assert not any(values(record, "image/origin") for record in listed.examples())
 
 
 def test_a_name_twice_in_one_source_is_refused_there_alone(inputs: Path, tmp_path: Path) -> None:

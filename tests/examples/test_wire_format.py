@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.examples.feature_keys import FEATURE_KEYS, MASK_WEIGHT, SOURCE
+from transforms.examples.feature_keys import FEATURE_KEYS, MASK_WEIGHT
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value, encode_example, encode_varint
 
 tf = pytest.importorskip("tensorflow")
@@ -54,8 +54,7 @@ def test_large_values_are_not_copied() -> None:
 
 
 def test_the_keys_of_records_have_one_order_only() -> None:
-    # But for two, whose names begin with, or are the beginning of, one that the readers gave.
-    ordered = FEATURE_KEYS.keys() - {MASK_WEIGHT, SOURCE}
+    ordered = FEATURE_KEYS.keys() - {MASK_WEIGHT}  # which the Object Detection API named as it did
     assert is_free_of_prefixes(dict.fromkeys(ordered, (BYTES, ())))
 
 
