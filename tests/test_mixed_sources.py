@@ -121,7 +121,7 @@ def test_verify_accounts_for_all_of_it(built: BuiltDataset) -> None:
 def test_tfds_reads_it(built: BuiltDataset) -> None:
     tfds = pytest.importorskip("tensorflow_datasets")
     dataset = tfds.builder_from_directory(str(built.folder)).as_dataset(split="val")
-    assert {item["image"]["source"].numpy().decode() for item in dataset} <= {"coco", "again", "voc"}
+    assert {item["image"]["origin"].numpy().decode() for item in dataset} <= {"coco", "again", "voc"}
 
 
 @pytest.mark.parametrize("way", ["multi_threading", "multi_processing"])
