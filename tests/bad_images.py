@@ -259,7 +259,7 @@ def _array_file() -> bytes:
 
 
 if features.check("avif"):
-    OTHERS.append(BadImage("AVIF", ".jpg", _saved("AVIF"), "", UNSUPPORTED))
+    OTHERS.append(BadImage("AVIF", ".jpg", _saved("AVIF"), "png", CONVERTED))
 if features.check("jpg_2000"):
     OTHERS.append(BadImage("JPEG 2000", ".jpg", _saved("JPEG2000"), "", UNSUPPORTED))
 

@@ -224,3 +224,8 @@ def test_whole_text_is_decoded(value: Any) -> None:
 )
 def test_repeated_keys_of_whole_texts_are_recorded(text: str) -> None:
     assert DUPLICATE_KEY in repr(decode_json(text)).encode().decode("unicode_escape")
+
+
+def test_elements_that_are_no_objects(window: int) -> None:
+    text = '{"a": [{}, null, {"b": 1}, 2, [3], {}, {}]}'
+    assert members(text) == expected(json.loads(text))

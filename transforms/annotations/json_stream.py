@@ -60,6 +60,13 @@ def decode_json(text: str) -> Any:
         raise JsonError(str(error)) from None
 
 
+def _may_repeat_a_key(text: str, objects: list[Any]) -> bool:
+    keys = len(_KEY_END.findall(text))
+    if keys == sum([len(item) for item in objects if type(item) is dict]):  # nearly always: none is nested
+        return False
+    return keys != _number_of_keys(objects)
+
+
 def _number_of_keys(value: Any) -> int:
     """Keys of all objects in a value; those in lists that begin with something else are left out."""
     if isinstance(value, dict):
@@ -132,8 +139,7 @@ class _Window:
         text = f"[{self.text[self.start : cuts[-1].start() + 1]}]"
         try:
             objects: list[Any] = json.loads(text)
-            keys = len(_KEY_END.findall(text))
-            if keys != sum(map(len, objects)) and keys != _number_of_keys(objects):  # a key may stand twice
+            if _may_repeat_a_key(text, objects):
                 objects = json.loads(text, object_pairs_hook=_object_from_pairs)
         except (ValueError, RecursionError):
             return []  # value() finds the place of a mistake

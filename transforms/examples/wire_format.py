@@ -3,8 +3,8 @@
 The wire format of https://protobuf.dev/programming-guides/encoding applied to tensorflow/core/example/example.proto
 and feature.proto: an Example is a map from key to BytesList, FloatList or Int64List. Entries are written in the order
 of their keys, which is what ``SerializeToString(deterministic=True)`` does, and the lists of numbers are packed; so the
-bytes equal TensorFlow's own, as long as no key begins with another whole key. That of masks' weights alone does, with that
-of masks.
+bytes equal TensorFlow's own, as long as no key begins with another whole key. That of masks' weights alone does, with
+that of masks.
 """
 
 from __future__ import annotations
