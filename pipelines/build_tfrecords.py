@@ -120,7 +120,7 @@ def _run(argv: Sequence[str]) -> int:
         takes_source_splits,
     )
     from pipelines.progress import showing
-    from pipelines.runner import run_pipeline
+    from pipelines.runner import has_spare_core, run_pipeline
     from transforms.shards.coco_ground_truth import PARTS_FOLDER
     from transforms.shards.dataset_folder import claimed_target
     from transforms.shards.manifest import read_manifest
@@ -140,7 +140,10 @@ def _run(argv: Sequence[str]) -> int:
         if values.expand_hierarchy:
             units = [replace(unit, expand_hierarchy=True) for unit in units]
         rejections = [rejection for item in inputs for rejection in item.rejections()]
-        write_settings = make_write_settings(values, inputs, plan_settings, identity, target.folder)
+        write_settings = replace(
+            make_write_settings(values, inputs, plan_settings, identity, target.folder),
+            has_spare_core=has_spare_core(options),
+        )
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:
             run_pipeline(
                 lambda root: cast(None, build(root, units, rejections, plan_settings, write_settings)),

@@ -102,6 +102,11 @@ def is_local(options: PipelineOptions) -> bool:
     return _runner_name(options) in LOCAL_RUNNERS
 
 
+def has_spare_core(options: PipelineOptions) -> bool:
+    """Whether this machine runs the pipeline and has more cores than workers."""
+    return is_local(options) and options.view_as(DirectOptions).direct_num_workers < (os.cpu_count() or 1)
+
+
 def _runner_name(options: PipelineOptions) -> str:
     return str(options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower()
 

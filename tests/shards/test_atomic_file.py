@@ -4,6 +4,8 @@ import contextlib
 import errno
 import hashlib
 import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,10 +50,21 @@ def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "a").read_bytes() == b"123456"
 
 
+@pytest.fixture(params=[False, True], ids=["in the caller", "in a thread"])
+def executor(request: pytest.FixtureRequest) -> Iterator[ThreadPoolExecutor | None]:
+    if not request.param:
+        yield None
+        return
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
 @pytest.mark.parametrize("size", [1, 999, 1 << 20, (3 << 20) + 1])
-def test_buffers_of_all_sizes_are_written_in_order(tmp_path: Path, size: int) -> None:
+def test_buffers_of_all_sizes_are_written_in_order(
+    tmp_path: Path, size: int, executor: ThreadPoolExecutor | None
+) -> None:
     buffers = [bytes([number]) * size for number in range(12)]
-    with AtomicFile(str(tmp_path / "a")) as file:
+    with AtomicFile(str(tmp_path / "a"), executor) as file:
         for start in range(0, 12, 3):
             file.write(buffers[start : start + 3])
         file.commit()
@@ -62,13 +75,13 @@ def test_buffers_of_all_sizes_are_written_in_order(tmp_path: Path, size: int) ->
 
 @pytest.mark.parametrize("chunks", [1, 3, 20])
 def test_failure_to_write_is_raised_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int, executor: ThreadPoolExecutor | None
 ) -> None:
     def full(descriptor: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OSError, match="No space"), AtomicFile(str(tmp_path / "a")) as file:  # noqa: PT012 - at which step, is open
+    with pytest.raises(OSError, match="No space"), AtomicFile(str(tmp_path / "a"), executor) as file:  # noqa: PT012 - at which step, is open
         for _ in range(chunks):
             file.write([b"x" * (1 << 20)])
         file.commit()

@@ -7,7 +7,7 @@ import os
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
 # So much is gathered before it is handed over, in one piece: then the threads seldom meet.
@@ -19,21 +19,27 @@ TEMPORARY_SUFFIX = ".boxmill-tmp"
 class AtomicFile:
     """A file written beside its final name and moved there when it is whole.
 
-    Two writers of one name do not meet: each has a temporary name of its own, and the last move wins. Digest and
-    system calls run in a thread while the caller makes the next bytes; both let go of the interpreter's lock.
+    Two writers of one name do not meet: each has a temporary name of its own, and the last move wins.
 
     Attributes:
       bytes_written: so far.
     """
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, executor: ThreadPoolExecutor | None = None):
+        """Opens the temporary file.
+
+        Args:
+          path: the final name.
+          executor: of one thread, for digest and system calls, which let go of the interpreter's lock; worth it where
+            a core has nothing else to do. None: the caller's thread does them while the bytes are in its cache.
+        """
         self._path = path
         self._temporary = f"{path}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
         self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         self._digest = hashlib.sha256()
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
-        self._thread: ThreadPoolExecutor | None = None
+        self._executor = executor
         self._handed_over: deque[Future[None]] = deque()
         self.bytes_written = 0
 
@@ -48,16 +54,18 @@ class AtomicFile:
         Raises:
           OSError: these or earlier ones could not be written.
         """
-        for buffer in buffers:
-            self._gathered.append(buffer)
-            self._gathered_bytes += len(buffer)
-            self.bytes_written += len(buffer)
+        size = sum(map(len, buffers))
+        self.bytes_written += size
+        if self._executor is None:
+            for buffer in buffers:
+                self._append(buffer)
+            return
+        self._gathered += buffers
+        self._gathered_bytes += size
         if self._gathered_bytes >= _CHUNK_BYTES:
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, thread_name_prefix="write-file")
             if len(self._handed_over) == _CHUNKS_AHEAD:
                 self._handed_over.popleft().result()
-            self._handed_over.append(self._thread.submit(self._append, self._take_gathered()))
+            self._handed_over.append(self._executor.submit(self._append, self._take_gathered()))
 
     def _take_gathered(self) -> bytes:
         data = b"".join(self._gathered)
@@ -103,9 +111,10 @@ class AtomicFile:
         os.unlink(self._temporary)
 
     def _close(self) -> None:
-        if self._thread is not None:
-            self._thread.shutdown(cancel_futures=True)
-            self._thread = None
+        for future in self._handed_over:
+            future.cancel()
+        wait(self._handed_over)
+        self._handed_over.clear()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

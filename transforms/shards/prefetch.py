@@ -32,15 +32,18 @@ class Pace:
     """How far to run ahead: learnt from what was measured, and kept from one sequence of items to the next.
 
     Threads that share an interpreter's lock slow each other down: from a fast disk the consumer loads best by itself.
-    So tasks that run ahead are tried, twice as many each time, and kept as long as that makes it faster.
+    So tasks that run ahead are tried where loading waits, twice as many each time, and kept as long as that makes it
+    faster. Loading that only computes is taken for waiting where there is a core to spare.
 
     Attributes:
+      has_spare_core: see above.
       tasks: how many run ahead; with none, the consumer loads by itself.
       task_items: how many items a task has.
     """
 
-    def __init__(self, max_bytes: int = MAX_BYTES_AHEAD):
+    def __init__(self, max_bytes: int = MAX_BYTES_AHEAD, has_spare_core: bool = True):
         self._max_bytes = max_bytes
+        self.has_spare_core = has_spare_core
         self._item_seconds = 0.0
         self._item_bytes = 0.0
         self._items, self._waited, self._passed = 0, 0.0, 0.0
@@ -102,12 +105,12 @@ def prefetch(
     """
     pace = pace or Pace()
     remaining = iter(items)
-    pending: deque[tuple[list[Item], Future[tuple[float, list[Result]]]]] = deque()
+    pending: deque[tuple[list[Item], Future[tuple[float, float, list[Result]]]]] = deque()
 
-    def load_all(batch: list[Item]) -> tuple[float, list[Result]]:
-        start = time.perf_counter()
+    def load_all(batch: list[Item]) -> tuple[float, float, list[Result]]:
+        start, start_of_work = time.perf_counter(), time.thread_time()
         results = [load(item) for item in batch]
-        return time.perf_counter() - start, results
+        return time.perf_counter() - start, time.thread_time() - start_of_work, results
 
     def fill() -> None:
         while len(pending) < pace.tasks and (batch := list(islice(remaining, pace.task_items))):
@@ -119,12 +122,13 @@ def prefetch(
             start = time.perf_counter()
             if pending:
                 batch, future = pending.popleft()
-                load_seconds, results = future.result()
+                load_seconds, _, results = future.result()
+                waited = time.perf_counter() - start
             elif batch := list(islice(remaining, pace.task_items)):
-                load_seconds, results = load_all(batch)
+                load_seconds, work_seconds, results = load_all(batch)
+                waited = load_seconds if pace.has_spare_core else load_seconds - work_seconds
             else:
                 return
-            waited = time.perf_counter() - start
             fill()  # these load while the results are used
             yield from zip(batch, results, strict=True)
             passed = time.perf_counter() - start

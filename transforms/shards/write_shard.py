@@ -101,6 +101,7 @@ def write_shard(
     executor: ThreadPoolExecutor,
     pace: Pace | None = None,
     on_image: Callable[[ImageRow, int], None] = lambda row, size: None,
+    file_executor: ThreadPoolExecutor | None = None,
 ) -> ShardResult:
     """Writes a shard and its ledger, in that order, each whole or not at all.
 
@@ -112,12 +113,13 @@ def write_shard(
       executor: threads that read pictures.
       pace: how far to read ahead, as learnt from earlier shards.
       on_image: called for each image with its row and the bytes written.
+      file_executor: see ``AtomicFile``.
 
     Raises:
       OSError: the storage failed.
     """
     writer = _ShardWriter(key, plan, settings)
-    with AtomicFile(os.path.join(settings.folder, writer.result.file)) as file:
+    with AtomicFile(os.path.join(settings.folder, writer.result.file), file_executor) as file:
         stores = {source: ImageStore(root) for source, root in settings.image_roots.items() if root}
 
         mask_stores = {

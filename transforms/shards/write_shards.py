@@ -43,6 +43,7 @@ class WriteSettings:
       ground_truth_splits: splits that also become COCO JSON.
       max_reject_ratio: of the images read; more fails the build.
       leakage_distance: of near duplicates in the training split; None if they are not looked for.
+      has_spare_core: the machine has more cores than workers: each writes its files in a thread of its own.
     """
 
     folder: str
@@ -54,6 +55,7 @@ class WriteSettings:
     max_reject_ratio: float
     with_masks: bool = True
     leakage_distance: int | None = None
+    has_spare_core: bool = False
 
     def shard_settings(self, plan: BuildPlan) -> ShardSettings:
         return ShardSettings(
@@ -78,10 +80,15 @@ class _WriteShardDoFn(beam.DoFn):
 
     def setup(self) -> None:
         self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="read-image")
-        self._pace = Pace()
+        self._pace = Pace(has_spare_core=self._settings.has_spare_core)
+        self._file_executor = (
+            ThreadPoolExecutor(1, thread_name_prefix="write-file") if self._settings.has_spare_core else None
+        )
 
     def teardown(self) -> None:
         self._executor.shutdown(cancel_futures=True)
+        if self._file_executor is not None:
+            self._file_executor.shutdown()
 
     def process(self, element: tuple[tuple[str, int], Iterable[bytes]], plan: BuildPlan) -> Iterator[ShardResult]:
         key, packs = ShardKey(*element[0]), element[1]
@@ -97,7 +104,9 @@ class _WriteShardDoFn(beam.DoFn):
             _images_done.inc(result.counts.images_read)
         else:
             members = [ShardMember(entry.key, entry.unpack()) for entry in cast(list[PackedImage], entries)]
-            result = write_shard(key, members, plan.shards, settings, self._executor, self._pace, _count_image)
+            result = write_shard(
+                key, members, plan.shards, settings, self._executor, self._pace, _count_image, self._file_executor
+            )
         yield result
 
 
