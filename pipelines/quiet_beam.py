@@ -4,6 +4,7 @@ of a failure three times over. The failure itself is raised, and the command tel
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 
@@ -30,6 +31,15 @@ def quieten_failures() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.getLogger("apache_beam.runners.worker.sdk_worker_main").setLevel(logging.ERROR)
     sdk_worker.print = _print_nothing  # the module prints to stderr besides logging
+    threading.excepthook = _tell_of_thread
+
+
+def _tell_of_thread(args: Any) -> None:
+    """As Python does, but not of the streams to a worker that break when it ends."""
+    import grpc
+
+    if not (args.exc_type and issubclass(args.exc_type, grpc.RpcError)):
+        threading.__excepthook__(args)
 
 
 def _print_nothing(*args: Any, **kwargs: Any) -> None:

@@ -183,10 +183,10 @@ def _dead_worker() -> BaseProcess | None:
     processes = list(_ForkedWorkerHandler.running)
     ended = connection.wait([process.sentinel for process in processes], timeout=0) if processes else []
     for process in processes:
-        # A worker that is told to stop is taken off the list before it ends; the pause lets that happen.
+        # A worker that is told to stop is taken off the list before it ends, with 0; the pause lets that happen.
         if process.sentinel in ended and process in _ForkedWorkerHandler.running:
             time.sleep(_POLL_SECONDS)
-            if process in _ForkedWorkerHandler.running:
+            if process in _ForkedWorkerHandler.running and process.exitcode:
                 return process
     return None
 
