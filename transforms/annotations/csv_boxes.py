@@ -15,14 +15,8 @@ from typing import Any, BinaryIO
 
 from transforms.annotations.csv_columns import Columns, columns_of
 from transforms.annotations.fields import as_flag, as_size, quote
-from transforms.annotations.line_files import (
-    FileRefused,
-    ObjectRefused,
-    box_of_size,
-    class_name_of,
-    numbers,
-    wrong_columns,
-)
+from transforms.annotations.line_files import FileRefused, class_name_of, numbers, wrong_columns
+from transforms.annotations.refusals import Refused, box_of_size
 from transforms.annotations.source_splits import split_of_name
 from transforms.annotations.table_images import TableImages
 from transforms.annotations.table_rows import Table, head_rows, open_table
@@ -105,7 +99,7 @@ class _CsvReader:
                 name = ""  # which field is which is unknown
                 raise wrong_columns(self._table.delimiter.join(fields), len(fields), str(columns.count))
             if not name:
-                raise ObjectRefused(Reason.FIELD_MISSING, "the row names no image")
+                raise Refused(Reason.FIELD_MISSING, "the row names no image")
             width = _size(fields[columns.size[0]]) if columns.size else None
             height = _size(fields[columns.size[1]]) if columns.size else None
             split = split_of_name(fields[columns.split]) if columns.split is not None else ""
@@ -113,7 +107,7 @@ class _CsvReader:
             class_name = fields[columns.class_name] if columns.class_name is not None else ""
             if class_name or any(fields[place] for place in columns.box):
                 self._images.add_object(name, self._object(fields, position))
-        except ObjectRefused as refused:
+        except Refused as refused:
             self._images.add_problem(name, refused.problem(position))
 
     def _object(self, fields: Sequence[str], position: str) -> ObjectAnnotation:
@@ -131,12 +125,12 @@ class _CsvReader:
             texts = texts[0].strip("[]() ").replace(",", " ").split()
             if len(texts) != 4:
                 detail = f"the box is {quote(fields[self._columns.box[0]])}, not [x, y, width, height]"
-                raise ObjectRefused(Reason.FIELD_COUNT, detail, class_name)
+                raise Refused(Reason.FIELD_COUNT, detail, class_name)
         elif self._has_decimal_commas:
             texts = [text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text for text in texts]
         if not all(texts):
             missing = [name for name, text in zip(_BOX_FIELDS[kind], texts, strict=True) if not text]
-            raise ObjectRefused(Reason.FIELD_MISSING, f"the row has no {', '.join(missing)}", class_name)
+            raise Refused(Reason.FIELD_MISSING, f"the row has no {', '.join(missing)}", class_name)
         x, y, right, bottom = numbers(_BOX_FIELDS[kind], texts, class_name)
         if max(x, y, right, bottom) <= _LARGEST_FRACTION:
             self._rows_of_fractions += 1

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from transforms.annotations.line_files import (
-    ObjectRefused,
     are_numbers,
     class_name_of,
     head_lines,
@@ -22,6 +21,7 @@ from transforms.annotations.line_files import (
     read_image_file,
     wrong_columns,
 )
+from transforms.annotations.refusals import Refused
 from transforms.annotations.source_splits import split_of_path
 from transforms.ledger.reasons import Reason
 from transforms.records import Box, ObjectAnnotation, ReadContext, Reading
@@ -55,7 +55,7 @@ def _object(line: str, position: str) -> ObjectAnnotation:
         raise wrong_columns(line, len(fields), "15 or 16")
     name = class_name_of(fields[0])
     if name.lower() == "dontcare":
-        raise ObjectRefused(Reason.IGNORE_REGION, "DontCare marks a region without labels", name)
+        raise Refused(Reason.IGNORE_REGION, "DontCare marks a region without labels", name)
     truncated, occluded, left, top, right, bottom = numbers(_FIELDS, [*fields[1:3], *fields[4:8]], name)
     return ObjectAnnotation(
         Box(left, top, right, bottom),

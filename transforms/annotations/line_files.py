@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from transforms.annotations.fields import FieldError, as_number, clean_class_name, is_text, quote
+from transforms.annotations.refusals import Refused
 from transforms.annotations.text_encoding import LAST_RESORT, decode_text, detect_encoding
 from transforms.ledger.reasons import Reason
 from transforms.records import (
     AnnotatedImage,
-    Box,
     BoxProblem,
     ObjectAnnotation,
     ReadContext,
@@ -29,18 +29,7 @@ HEAD_BYTES = 1 << 16
 _SNIFFED_LINES = 50
 
 ParseLine = Callable[[str, str], ObjectAnnotation | None]
-"""Makes an object of a line and its position; None for a line that holds none; raises ObjectRefused."""
-
-
-class ObjectRefused(Exception):
-    """An object that cannot be read: a reason code and a sentence for the ledger."""
-
-    def __init__(self, reason: Reason, detail: str, class_name: str = ""):
-        super().__init__(detail)
-        self.reason, self.detail, self.class_name = reason, detail, class_name
-
-    def problem(self, position: str, box_id: str = "") -> BoxProblem:
-        return BoxProblem(position, box_id, self.class_name, "dropped", self.reason, self.detail)
+"""Makes an object of a line and its position; None for a line that holds none; raises Refused."""
 
 
 class FileRefused(Exception):
@@ -166,9 +155,9 @@ def parse_lines(lines: Sequence[str], parse: ParseLine) -> tuple[list[ObjectAnno
             if item is None:
                 continue
             if (first := seen.setdefault(line, number)) != number:
-                raise ObjectRefused(Reason.DUP_BOX, f"the same as line {first}", item.class_name)
+                raise Refused(Reason.DUP_BOX, f"the same as line {first}", item.class_name)
             objects.append(item)
-        except ObjectRefused as refused:
+        except Refused as refused:
             problems.append(refused.problem(position))
     return objects, problems
 
@@ -178,13 +167,13 @@ def class_name_of(text: str) -> str:
     """A class's name as it is written to labels files.
 
     Raises:
-      ObjectRefused: it is empty, or holds control characters.
+      Refused: it is empty, or holds control characters.
     """
     name = clean_class_name(text)
     if not name:
-        raise ObjectRefused(Reason.FIELD_MISSING, "the object has no class")
+        raise Refused(Reason.FIELD_MISSING, "the object has no class")
     if not is_text(name):
-        raise ObjectRefused(Reason.NAME_NOT_UNICODE, f"the class {quote(name)} holds control characters", name)
+        raise Refused(Reason.NAME_NOT_UNICODE, f"the class {quote(name)} holds control characters", name)
     return name
 
 
@@ -192,7 +181,7 @@ def numbers(names: Sequence[str], values: Sequence[str], class_name: str = "") -
     """Fields as numbers.
 
     Raises:
-      ObjectRefused: a value is empty, or is no number.
+      Refused: a value is empty, or is no number.
     """
     try:
         return [float(value) for value in values] if "_" not in "".join(values) else _checked(names, values)
@@ -201,24 +190,13 @@ def numbers(names: Sequence[str], values: Sequence[str], class_name: str = "") -
     try:
         return _checked(names, values)
     except FieldError as error:
-        raise ObjectRefused(Reason.FIELD_NOT_NUMBER, str(error), class_name) from None
+        raise Refused(Reason.FIELD_NOT_NUMBER, str(error), class_name) from None
 
 
 def _checked(names: Sequence[str], values: Sequence[str]) -> list[float]:
     return [as_number(name, value) for name, value in zip(names, values, strict=True)]
 
 
-def box_of_size(x: float, y: float, width: float, height: float, class_name: str = "") -> Box:
-    """Edges of a box given by its corner and size.
-
-    Raises:
-      ObjectRefused: a side that is not positive; a negative one is no swapped edge, nobody knows which edge is meant.
-    """
-    if min(width, height) <= 0 and math.isfinite(width + height):
-        raise ObjectRefused(Reason.BOX_EMPTY, f"width {width:g}, height {height:g}", class_name)
-    return Box(x, y, x + width, y + height)
-
-
-def wrong_columns(line: str, found: int, expected: str) -> ObjectRefused:
+def wrong_columns(line: str, found: int, expected: str) -> Refused:
     """What to raise for a line with another number of columns than its format has."""
-    return ObjectRefused(Reason.FIELD_COUNT, f"{found} columns, not {expected}: {quote(line)}")
+    return Refused(Reason.FIELD_COUNT, f"{found} columns, not {expected}: {quote(line)}")

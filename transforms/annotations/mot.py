@@ -18,9 +18,7 @@ from typing import BinaryIO
 from transforms.annotations.fields import as_size
 from transforms.annotations.line_files import (
     FileRefused,
-    ObjectRefused,
     are_numbers,
-    box_of_size,
     class_name_of,
     head_lines,
     is_most,
@@ -28,6 +26,7 @@ from transforms.annotations.line_files import (
     text_lines,
     wrong_columns,
 )
+from transforms.annotations.refusals import Refused, box_of_size
 from transforms.annotations.source_splits import split_of_path
 from transforms.annotations.table_images import TableImages
 from transforms.annotations.text_encoding import decode_text
@@ -131,15 +130,15 @@ def _add(
             raise wrong_columns(line, len(fields), "9 or 10")
         (frame,) = numbers(_FIELDS[:1], fields[:1])
         if not (frame.is_integer() and 1 <= frame <= MAX_FRAMES):
-            raise ObjectRefused(Reason.FIELD_NOT_NUMBER, f"frame is {fields[0]}, which is no frame's number from 1")
-    except ObjectRefused as refused:
+            raise Refused(Reason.FIELD_NOT_NUMBER, f"frame is {fields[0]}, which is no frame's number from 1")
+    except Refused as refused:
         images.add_problem("", refused.problem(position))
         return
     name = names.of(int(frame))
     images.add_image(name, sequence.width, sequence.height, split)
     try:
         images.add_object(name, _object(fields, position, sequence.class_names, origin))
-    except ObjectRefused as refused:
+    except Refused as refused:
         images.add_problem(name, refused.problem(position, box_id=fields[1]))
 
 
@@ -150,10 +149,10 @@ def _object(fields: Sequence[str], position: str, class_names: Sequence[str], or
     if not is_of_2015:
         number, visibility = numbers(_FIELDS[7:], fields[7:])
         if number not in range(1, len(class_names) + 1):
-            raise ObjectRefused(Reason.UNKNOWN_CLASS, f"class {number:g} is not one of 1 to {len(class_names)}")
+            raise Refused(Reason.UNKNOWN_CLASS, f"class {number:g} is not one of 1 to {len(class_names)}")
         class_name = class_name_of(class_names[int(number) - 1])
     if confidence == 0:
-        raise ObjectRefused(Reason.IGNORE_REGION, "a confidence of 0: not evaluated", class_name)
+        raise Refused(Reason.IGNORE_REGION, "a confidence of 0: not evaluated", class_name)
     return ObjectAnnotation(
         box_of_size(left - origin, top - origin, width, height, class_name),
         class_name,

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from transforms.annotations.fields import FieldError, as_flag, quote
-from transforms.annotations.line_files import FileRefused, ObjectRefused, class_name_of, numbers
+from transforms.annotations.line_files import FileRefused, class_name_of, numbers
 from transforms.annotations.open_images_classes import OpenImagesClasses, find_classes
 from transforms.annotations.refusals import Refused, problem_of
 from transforms.annotations.source_splits import split_of_name, split_of_words
@@ -118,7 +118,7 @@ class _Reader:
                 self._add_box(name, row.fields, columns, position)
             else:
                 self._add_label(name, row.fields, columns)
-        except ObjectRefused as refused:
+        except Refused as refused:
             self._refuse(name, refused.problem(position), has_boxes)
         except FieldError as error:
             self._refuse(name, problem_of(error, position), has_boxes)

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from transforms.annotations.line_files import FileRefused, ObjectRefused
+from transforms.annotations.line_files import FileRefused
+from transforms.annotations.refusals import Refused
 from transforms.annotations.text_encoding import decode_text
 from transforms.ledger.reasons import Reason
 from transforms.records import Companions
@@ -38,12 +39,12 @@ class OpenImagesClasses:
         """The name of a class.
 
         Raises:
-          ObjectRefused: there are names, and none of this class.
+          Refused: there are names, and none of this class.
         """
         if not self.names:
             return class_id
         if class_id not in self.names:
-            raise ObjectRefused(Reason.UNKNOWN_CLASS, f"{class_id!r} is not among the class descriptions")
+            raise Refused(Reason.UNKNOWN_CLASS, f"{class_id!r} is not among the class descriptions")
         return self.names[class_id]
 
     def ancestors(self, class_id: str) -> list[str]:

@@ -14,10 +14,15 @@ from transforms.records import AnnotatedImage, Box, BoxProblem, Rejection
 class Refused(FieldError):
     """An object, an image or a file that cannot be used: a reason code and a sentence for the ledger."""
 
-    def __init__(self, reason: Reason, detail: str):
+    def __init__(self, reason: Reason, detail: str, class_name: str = ""):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.class_name = class_name
+
+    def problem(self, position: str, box_id: str = "") -> BoxProblem:
+        """The row of the object."""
+        return BoxProblem(position, box_id, self.class_name, "dropped", self.reason, self.detail)
 
 
 def refuse_image(image: AnnotatedImage, reason: Reason, detail: str) -> Rejection:
@@ -64,12 +69,12 @@ def _checked_class_name(value: Any) -> str:
     return name
 
 
-def box_of_size(x: float, y: float, width: float, height: float) -> Box:
+def box_of_size(x: float, y: float, width: float, height: float, class_name: str = "") -> Box:
     """A box from its top-left corner and size.
 
     Raises:
       Refused: a side is zero or negative, which is no swapped edge: nobody knows which one x and y are then.
     """
     if min(width, height) <= 0 and math.isfinite(width + height):
-        raise Refused(Reason.BOX_EMPTY, f"width {width:g}, height {height:g}")
+        raise Refused(Reason.BOX_EMPTY, f"width {width:g}, height {height:g}", class_name)
     return Box(x, y, x + width, y + height)

@@ -10,16 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from transforms.annotations.line_files import (
-    ObjectRefused,
-    are_numbers,
-    box_of_size,
-    head_lines,
-    is_most,
-    numbers,
-    read_image_file,
-    wrong_columns,
-)
+from transforms.annotations.line_files import are_numbers, head_lines, is_most, numbers, read_image_file, wrong_columns
+from transforms.annotations.refusals import Refused, box_of_size
 from transforms.annotations.source_splits import split_of_path
 from transforms.ledger.reasons import Reason
 from transforms.records import DeclaredClasses, ObjectAnnotation, ReadContext, Reading
@@ -75,10 +67,10 @@ def _object(line: str, position: str) -> ObjectAnnotation:
         raise wrong_columns(line, len(fields), str(len(_FIELDS)))
     left, top, width, height, score, category, truncation, occlusion = numbers(_FIELDS, fields)
     if category not in range(len(CLASSES) + 1):
-        raise ObjectRefused(Reason.UNKNOWN_CLASS, f"category {category:g} is not one of 0 to {len(CLASSES)}")
+        raise Refused(Reason.UNKNOWN_CLASS, f"category {category:g} is not one of 0 to {len(CLASSES)}")
     name = CLASSES[int(category) - 1] if category else "ignored regions"
     if not category or not score:
-        raise ObjectRefused(Reason.IGNORE_REGION, f"{name} of score {score:g} are not evaluated", name)
+        raise Refused(Reason.IGNORE_REGION, f"{name} of score {score:g} are not evaluated", name)
     return ObjectAnnotation(
         box_of_size(left, top, width, height, name),
         name,

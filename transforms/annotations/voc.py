@@ -22,6 +22,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from transforms.annotations.fields import FieldError, as_flag, as_number, as_size, clean_class_name, is_text, quote
+from transforms.annotations.refusals import Refused
 from transforms.annotations.text_encoding import LAST_RESORT, decode_text
 from transforms.ledger.reasons import Reason
 from transforms.records import (
@@ -57,9 +58,9 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
     data = stream.read(MAX_FILE_BYTES + 1)
     try:
         if len(data) > MAX_FILE_BYTES:
-            raise _Refused(Reason.ANNOTATION_TOO_LARGE, f"larger than {MAX_FILE_BYTES} bytes")
+            raise Refused(Reason.ANNOTATION_TOO_LARGE, f"larger than {MAX_FILE_BYTES} bytes")
         root, encoding = _parse(data)
-    except _Refused as refused:
+    except Refused as refused:
         yield Rejection(refused.reason, refused.detail, source=context.source, annotation_file=context.annotation_file)
         return
     objects: list[ObjectAnnotation] = []
@@ -102,23 +103,17 @@ def _segmentation_names(companions: Companions) -> dict[str, frozenset[str]]:
     return {folder: frozenset(companions.names(f"../{folder}")) for folder in _SEGMENTATION_FOLDERS}
 
 
-class _Refused(Exception):
-    def __init__(self, reason: Reason, detail: str):
-        super().__init__(detail)
-        self.reason, self.detail = reason, detail
-
-
 def _parse(data: bytes) -> tuple[Element, str]:
     declared = _DECLARED_ENCODING.search(data[:200])
     try:
         text, encoding = decode_text(data, declared and declared[1].decode("ascii"))
         root: Element = fromstring(_DECLARATION.sub("", text, count=1), forbid_dtd=True)
     except DefusedXmlException as error:
-        raise _Refused(Reason.XML_DTD_REFUSED, f"the file declares a DTD or an entity: {error}") from None
+        raise Refused(Reason.XML_DTD_REFUSED, f"the file declares a DTD or an entity: {error}") from None
     except (ParseError, UnicodeError, ValueError, RecursionError) as error:
-        raise _Refused(Reason.ANNOTATION_UNREADABLE, f"no readable XML: {error}") from None
+        raise Refused(Reason.ANNOTATION_UNREADABLE, f"no readable XML: {error}") from None
     if root.tag != "annotation":
-        raise _Refused(Reason.ANNOTATION_UNREADABLE, f"the root element is <{root.tag}>, not <annotation>")
+        raise Refused(Reason.ANNOTATION_UNREADABLE, f"the root element is <{root.tag}>, not <annotation>")
     return root, encoding
 
 

@@ -12,16 +12,8 @@ import posixpath
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from transforms.annotations.line_files import (
-    FileRefused,
-    ObjectRefused,
-    are_numbers,
-    box_of_size,
-    head_lines,
-    numbers,
-    text_lines,
-    wrong_columns,
-)
+from transforms.annotations.line_files import FileRefused, are_numbers, head_lines, numbers, text_lines, wrong_columns
+from transforms.annotations.refusals import Refused, box_of_size
 from transforms.annotations.source_splits import split_of_words
 from transforms.images.image_names import IMAGE_SUFFIXES
 from transforms.ledger.reasons import Reason
@@ -102,7 +94,7 @@ class _Image:
         self._faces += 1
         try:
             self._objects.append(_face(line, position))
-        except ObjectRefused as refused:
+        except Refused as refused:
             self._problems.append(refused.problem(position))
 
     def finished(self, context: ReadContext, split: str, repairs: tuple[str, ...]) -> AnnotatedImage:
@@ -130,6 +122,6 @@ def _face(line: str, position: str) -> ObjectAnnotation:
         return ObjectAnnotation(box, CLASS, position=position)
     invalid, occlusion, pose = rest[3:]
     if invalid:
-        raise ObjectRefused(Reason.IGNORE_REGION, "the face is marked invalid", CLASS)
+        raise Refused(Reason.IGNORE_REGION, "the face is marked invalid", CLASS)
     occluded = occlusion > 0 if occlusion in (0, 1, 2) else None
     return ObjectAnnotation(box, CLASS, position=position, occluded=occluded, pose=_POSES.get(pose))

@@ -20,8 +20,6 @@ from typing import BinaryIO
 from transforms.annotations.fields import is_text, quote
 from transforms.annotations.line_files import (
     FileRefused,
-    ObjectRefused,
-    box_of_size,
     head_lines,
     image_of_lines,
     is_most,
@@ -29,6 +27,7 @@ from transforms.annotations.line_files import (
     read_lines,
     wrong_columns,
 )
+from transforms.annotations.refusals import Refused, box_of_size
 from transforms.annotations.shapes import bounds
 from transforms.annotations.source_splits import split_of_name, split_of_path
 from transforms.annotations.yolo_dataset import (
@@ -160,17 +159,17 @@ def _object(line: str, position: str, dataset: YoloDataset, used: dict[int, str]
 def _class_name(text: str, dataset: YoloDataset, used: dict[int, str]) -> str:
     (value,) = numbers(("class",), (text,))
     if not value.is_integer():
-        raise ObjectRefused(Reason.FIELD_NOT_NUMBER, f"class is {quote(text)}, which is no whole number")
+        raise Refused(Reason.FIELD_NOT_NUMBER, f"class is {quote(text)}, which is no whole number")
     number = int(value)
     if not dataset.described_by and 0 <= number < MAX_CLASSES:
         return used.setdefault(number, f"class_{number}")
     name = dataset.class_names[number] if 0 <= number < len(dataset.class_names) else ""
     if not name:
         place = f"among the {len(dataset.class_names)} of {dataset.described_by}" if dataset.described_by else "a class"
-        raise ObjectRefused(Reason.UNKNOWN_CLASS, f"class {number} is not {place}")
+        raise Refused(Reason.UNKNOWN_CLASS, f"class {number} is not {place}")
     if not is_text(name):
         detail = f"the name {quote(name)} of class {number} holds control characters"
-        raise ObjectRefused(Reason.NAME_NOT_UNICODE, detail, name)
+        raise Refused(Reason.NAME_NOT_UNICODE, detail, name)
     return name
 
 
@@ -183,6 +182,6 @@ def _keypoints(fields: Sequence[str], dimensions: int, class_name: str) -> tuple
         visibility = values[start + 2] if dimensions == 3 else 2 * (x > 0 or y > 0)
         if visibility not in (0, 1, 2):
             detail = f"a keypoint's visibility is {visibility:g}, not 0, 1 or 2"
-            raise ObjectRefused(Reason.FIELD_NOT_NUMBER, detail, class_name)
+            raise Refused(Reason.FIELD_NOT_NUMBER, detail, class_name)
         points.append(Keypoint(x, y, int(visibility)))
     return tuple(points)
