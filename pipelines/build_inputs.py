@@ -214,13 +214,13 @@ def _list_records(files: Sequence[AnnotationFile]) -> ImageListing:
 
 
 def _default_images_root(annotations: str) -> str:
-    from transforms.images.image_listing import list_images
+    from transforms.images.image_listing import walk_images
     from transforms.images.image_names import IMAGE_FOLDERS
 
     folder = annotations if os.path.isdir(annotations) else os.path.dirname(annotations) or "."
     parent = os.path.join(folder, os.pardir)
     candidates = [os.path.join(place, name) for place in (parent, folder) for name in IMAGE_FOLDERS]
     for candidate in candidates:
-        if os.path.isdir(candidate) and list_images(candidate).images:
+        if os.path.isdir(candidate) and any(True for _ in walk_images(candidate)):
             return os.path.normpath(candidate)
     return folder

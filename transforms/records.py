@@ -223,6 +223,12 @@ class AnnotatedImage:
     semantic_map: str = ""
     record: RecordAddress | None = None
 
+    def lost_boxes(self, reason: str, detail: str) -> tuple[BoxProblem, ...]:
+        """A row for each of its boxes, when the image is refused: those dropped before keep their own reasons."""
+        dropped = (problem for problem in self.problems if problem.status == "dropped")
+        lost = (BoxProblem(o.position, o.box_id, o.class_name, "dropped", reason, detail) for o in self.objects)
+        return (*dropped, *lost)
+
     @property
     def boxes_read(self) -> int:
         return len(self.objects) + sum(problem.status == "dropped" for problem in self.problems)

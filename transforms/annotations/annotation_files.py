@@ -272,11 +272,13 @@ def read_units(
 def _rows(files: Iterable[AnnotationFile], most: int) -> Iterator[list[AnnotationFile]]:
     """Files for one worker each: at most so many, and none after 32 MiB of them."""
     row: list[AnnotationFile] = []
+    size = 0
     for file in files:
         row.append(file)
-        if len(row) >= most or sum(item.bytes for item in row) >= UNIT_BYTES:
+        size += file.bytes
+        if len(row) >= most or size >= UNIT_BYTES:
             yield row
-            row = []
+            row, size = [], 0
     if row:
         yield row
 

@@ -140,4 +140,4 @@ class _CsvReader:
             return Box(x, y, right, bottom)
         if kind == "centre and size":
             x, y = x - right / 2, y - bottom / 2
-        return box_of_size(x, y, right, bottom, class_name)
+        return box_of_size(x, y, right, bottom, class_name=class_name)

@@ -154,7 +154,7 @@ def _object(fields: Sequence[str], position: str, class_names: Sequence[str], or
     if confidence == 0:
         raise Refused(Reason.IGNORE_REGION, "a confidence of 0: not evaluated", class_name)
     return ObjectAnnotation(
-        box_of_size(left - origin, top - origin, width, height, class_name),
+        box_of_size(left - origin, top - origin, width, height, class_name=class_name),
         class_name,
         position=position,
         occluded=visibility < 1 if 0 <= visibility <= 1 else None,

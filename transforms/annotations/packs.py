@@ -62,7 +62,7 @@ class PackedImage(NamedTuple):
         """The image itself."""
         values = pickle.loads(self.fields)
         objects = [ObjectAnnotation(Box._make(box), *rest) for box, *rest in values[_OBJECTS]]
-        if any(item.mask is not None for item in objects):
+        if self.has_masks:
             objects = [item._replace(mask=full_mask(item.mask)) for item in objects]
         values[_OBJECTS] = tuple(objects)
         values[_PROBLEMS] = tuple(BoxProblem(*problem) for problem in values[_PROBLEMS])
@@ -84,14 +84,14 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
         return reading
     values = list(_image_values(reading))
     objects: Sequence[ObjectAnnotation] = reading.objects
-    if any(item.mask is not None for item in objects):
+    has_masks = any(item.mask is not None for item in objects)
+    if has_masks:
         objects = [item._replace(mask=compact_mask(item.mask)) for item in objects]
     values[_OBJECTS] = [(tuple(item.box), *item[1:]) for item in objects]
     values[_PROBLEMS] = [_problem_values(problem) for problem in reading.problems]
     names = tuple(dict.fromkeys(_class_names(reading)))
     key = namespace + image_key(reading.file_name)
     fields = pickle.dumps(values, protocol=5)
-    has_masks = any(item.mask is not None for item in reading.objects)
     split_by = (reading.source, reading.split, reading.fields)
     return PackedImage(key, reading.image_id, reading.boxes_read, names, *split_by, fields, has_masks)
 

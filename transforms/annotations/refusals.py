@@ -27,14 +27,12 @@ class Refused(FieldError):
 
 def refuse_image(image: AnnotatedImage, reason: Reason, detail: str) -> Rejection:
     """An image that is lost, with all its boxes."""
-    dropped = tuple(problem for problem in image.problems if problem.status == "dropped")
-    lost = (BoxProblem(o.position, o.box_id, o.class_name, "dropped", reason, detail) for o in image.objects)
     return Rejection(
         reason,
         detail,
         file_name=image.file_name,
         image_id=image.image_id,
-        problems=(*dropped, *lost),
+        problems=image.lost_boxes(reason, detail),
         source=image.source,
         annotation_file=image.annotation_file,
     )
@@ -69,7 +67,7 @@ def _checked_class_name(value: Any) -> str:
     return name
 
 
-def box_of_size(x: float, y: float, width: float, height: float, class_name: str = "") -> Box:
+def box_of_size(x: float, y: float, width: float, height: float, *, class_name: str = "") -> Box:
     """A box from its top-left corner and size.
 
     Raises:

@@ -72,7 +72,7 @@ def _object(line: str, position: str) -> ObjectAnnotation:
     if not category or not score:
         raise Refused(Reason.IGNORE_REGION, f"{name} of score {score:g} are not evaluated", name)
     return ObjectAnnotation(
-        box_of_size(left, top, width, height, name),
+        box_of_size(left, top, width, height, class_name=name),
         name,
         position=position,
         truncated=truncation > 0 if truncation in (0, 1, 2) else None,

@@ -117,7 +117,7 @@ def _face(line: str, position: str) -> ObjectAnnotation:
     if len(fields) not in (4, len(_FIELDS)):
         raise wrong_columns(line, len(fields), f"4 or {len(_FIELDS)}")
     left, top, width, height, *rest = numbers(_FIELDS[: len(fields)], fields, CLASS)
-    box = box_of_size(left, top, width, height, CLASS)
+    box = box_of_size(left, top, width, height, class_name=CLASS)
     if not rest:
         return ObjectAnnotation(box, CLASS, position=position)
     invalid, occlusion, pose = rest[3:]

@@ -144,7 +144,7 @@ def _object(line: str, position: str, dataset: YoloDataset, used: dict[int, str]
     keypoints, dimensions = dataset.keypoint_shape
     if columns == 5 or columns == 5 + keypoints * dimensions:
         x, y, width, height = numbers(_BOX_FIELDS, fields[1:5], name)
-        box = box_of_size(x - width / 2, y - height / 2, width, height, name)
+        box = box_of_size(x - width / 2, y - height / 2, width, height, class_name=name)
         if columns == 5:
             return ObjectAnnotation(box, name, position=position)
         points = _keypoints(fields[5:], dimensions, name)

@@ -27,7 +27,7 @@ Frame = Literal["upright", "stored"]
 CheckDepth = Literal["full", "header"]
 
 # An allow-list: some of Pillow's other plugins run programs (EPS) or read what no reader can.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "AVIF")
 _SIGNATURES = (b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 _KEPT = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
 # What Pillow lets pass and the readers do not, by the header check and by the full one.
@@ -98,7 +98,7 @@ def check_image(data: bytes, policy: ImagePolicy) -> CheckedImage:
     if policy.depth == "header" and (size := plain_jpeg_size(data)) and policy.fits(*size):
         return CheckedImage(data, "jpeg", *size)
     try:
-        image: Image.Image = open_heif(data) if is_heif(data) else Image.open(io.BytesIO(data), formats=_FORMATS)
+        image: Image.Image = open_heif(data) if is_heif(data) else Image.open(io.BytesIO(data), formats=FORMATS)
     except ImageRefused:
         raise
     except UnidentifiedImageError:

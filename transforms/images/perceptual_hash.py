@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from transforms.images.check_image import FORMATS
+
 _SIDE, _FREQUENCIES = 32, 8
 # A picture whose gray values at 32x32 differ less than this is all one colour, or noise: its hash would say nothing.
 _MIN_DEVIATION = 2.0
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 
 
 def _cosines() -> npt.NDArray[np.float32]:
@@ -36,7 +37,7 @@ def perceptual_hash(data: bytes, max_pixels: int) -> int | None:
       max_pixels: larger pictures are not decoded.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > max_pixels:
                 return None
             image.draft("L", (2 * _SIDE, 2 * _SIDE))

@@ -28,7 +28,7 @@ from transforms.ledger.reasons import Reason
 from transforms.masks.maps import encode_maps
 from transforms.masks.object_masks import MaskFiles, ObjectMasks, encode_masks, read_mask_files
 from transforms.masks.written_masks import broken_mask
-from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap, ObjectAnnotation
+from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap
 from transforms.shards.atomic_file import AtomicFile, write_atomically
 from transforms.shards.coco_ground_truth import GroundTruthPart, part_file_name
 from transforms.shards.prefetch import Pace, prefetch
@@ -40,6 +40,7 @@ from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardKey, ShardPlan
 
 MAX_PICTURE_BYTES = 256 << 20
+_NOT_IN_MAP = "class {!r} is not in the class map"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,6 @@ def write_shard(
     writer = _ShardWriter(key, plan, settings)
     with AtomicFile(os.path.join(settings.folder, writer.result.file), file_executor) as file:
         stores = {source: ImageStore(root) for source, root in settings.image_roots.items() if root}
-
         mask_stores = {
             source: [ImageStore(root) for root in settings.annotation_roots.get(source, ())]
             for source in settings.image_roots
@@ -253,7 +253,14 @@ class _ShardWriter:
         known = [item for item in image.objects if item.class_name in labels]
         checked, problems = check_objects(known, geometry, self._settings.class_ids.keypoints)
         problems += [
-            _dropped(item, Reason.UNKNOWN_CLASS, f"class {item.class_name!r} is not in the class map")
+            BoxProblem(
+                item.position,
+                item.box_id,
+                item.class_name,
+                "dropped",
+                Reason.UNKNOWN_CLASS,
+                _NOT_IN_MAP.format(item.class_name),
+            )
             for item in image.objects
             if item.class_name not in labels
         ]
@@ -285,8 +292,7 @@ class _ShardWriter:
             refused.detail,
             boxes_read=image.boxes_read,
         )
-        lost = [problem for problem in image.problems if problem.status == "dropped"]
-        lost += [_dropped(item, Reason.IMAGE_REJECTED, f"the image was rejected: {refused}") for item in image.objects]
+        lost = image.lost_boxes(Reason.IMAGE_REJECTED, f"the image was rejected: {refused}")
         self._ledger.add_image(row, checksum, lost)
         return row
 
@@ -296,10 +302,6 @@ class _ShardWriter:
         if self._ground_truth is not None:
             write_atomically(os.path.join(folder, part_file_name(key)), self._ground_truth.to_bytes())
         self._ledger.write(folder, self._shards)
-
-
-def _dropped(item: ObjectAnnotation, reason: Reason, detail: str) -> BoxProblem:
-    return BoxProblem(item.position, item.box_id, item.class_name, "dropped", reason, detail)
 
 
 def existing_shard(key: ShardKey, plan: ShardPlan, settings: ShardSettings) -> ShardResult | None:

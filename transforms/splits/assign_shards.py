@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
 from transforms.annotations.packs import Entry, PackedImage, decode_pack, encode_pack
+from transforms.annotations.refusals import refuse_image
 from transforms.ledger.reasons import Reason
-from transforms.records import BoxProblem, Rejection
+from transforms.records import Rejection
 from transforms.splits.build_plan import BuildPlan, PlanSettings, make_plan
 from transforms.splits.reading_index import ReadingIndex, index_entries, order_hash
 from transforms.splits.shard_plan import REJECTED, ShardKey
@@ -40,21 +41,7 @@ def assign_pack(pack: bytes, plan: BuildPlan) -> Iterator[tuple[ShardKey, bytes]
 
 
 def _refused(entry: PackedImage, reason: Reason, detail: str) -> Rejection:
-    image = entry.unpack()
-    lost = [problem for problem in image.problems if problem.status == "dropped"]
-    lost += [
-        BoxProblem(item.position, item.box_id, item.class_name, "dropped", reason, detail) for item in image.objects
-    ]
-    return Rejection(
-        reason,
-        detail,
-        file_name=image.file_name,
-        image_id=image.image_id,
-        problems=tuple(lost),
-        source=image.source,
-        annotation_file=image.annotation_file,
-        key=entry.key,
-    )
+    return replace(refuse_image(entry.unpack(), reason, detail), key=entry.key)
 
 
 def _left_out(entry: PackedImage) -> Rejection:
