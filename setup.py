@@ -25,6 +25,7 @@ setup(
         "transforms.shards",
         "transforms.sources",
         "transforms.splits",
+        "transforms.storage",
         "transforms.verification",
         "transforms.videos",
     ],

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from transforms.shards.atomic_file import AtomicFile
+from transforms.storage.atomic_file import AtomicFile
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES, payload_length, payload_matches
 
 GZIP_MAGIC = b"\x1f\x8b"

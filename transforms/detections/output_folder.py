@@ -30,7 +30,7 @@ from transforms.detections.segment_findings import (
     findings_bytes,
     parse_findings,
 )
-from transforms.shards.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
+from transforms.storage.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from transforms.detections.detect_settings import DetectSettings
 from transforms.detections.output_folder import FORMAT_VERSION, KIND, OutputFolder, read_manifest
-from transforms.shards.atomic_file import write_atomically
+from transforms.storage.atomic_file import write_atomically
 from transforms.videos.find_videos import VideoFile
 from transforms.videos.reasons import TRIED_AGAIN
 

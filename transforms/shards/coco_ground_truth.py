@@ -13,7 +13,7 @@ from transforms.examples.check_boxes import CheckedObject
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.keypoints import UNLABELLED
 from transforms.images.check_image import CheckedImage
-from transforms.shards.atomic_file import AtomicFile
+from transforms.storage.atomic_file import AtomicFile
 from transforms.splits.shard_plan import ShardKey
 
 PARTS_FOLDER = ".parts"

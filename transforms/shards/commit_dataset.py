@@ -17,7 +17,7 @@ from transforms.images.image_names import image_key, unicode_name
 from transforms.ledger.counts import Counts, check_closing
 from transforms.ledger.ledger_rows import ImageRow, image_rows_parquet
 from transforms.ledger.reasons import Reason
-from transforms.shards.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
+from transforms.storage.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
 from transforms.shards.coco_ground_truth import join_parts
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER, BuildRefused, remove_leftovers
 from transforms.shards.handoff import TrainingFacts, handoff_texts

@@ -29,7 +29,7 @@ from transforms.masks.maps import encode_maps
 from transforms.masks.object_masks import MaskFiles, ObjectMasks, encode_masks, read_mask_files
 from transforms.masks.written_masks import broken_mask
 from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap
-from transforms.shards.atomic_file import AtomicFile, write_atomically
+from transforms.storage.atomic_file import AtomicFile, write_atomically
 from transforms.shards.coco_ground_truth import GroundTruthPart, part_file_name
 from transforms.shards.prefetch import Pace, prefetch
 from transforms.shards.record_framing import frame_record

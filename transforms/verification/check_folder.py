@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from transforms.shards.atomic_file import TEMPORARY_SUFFIX
+from transforms.storage.atomic_file import TEMPORARY_SUFFIX
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER
 from transforms.shards.handoff import HANDOFF_FILES

@@ -10,7 +10,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from transforms.shards.atomic_file import write_atomically
+from transforms.storage.atomic_file import write_atomically
 from transforms.verification.check_dataset import check_dataset
 from transforms.verification.check_shard import ShardReport, ShardSettings, check_shard
 from transforms.verification.stated_dataset import StatedDataset, StatedShard

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from transforms.shards.atomic_file import AtomicFile, write_atomically
+from transforms.storage.atomic_file import AtomicFile, write_atomically
 
 
 def test_file_appears_whole(tmp_path: Path) -> None:
