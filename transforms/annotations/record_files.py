@@ -14,8 +14,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from transforms.storage.atomic_file import AtomicFile
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES, payload_length, payload_matches
+from transforms.storage.atomic_file import AtomicFile
 
 GZIP_MAGIC = b"\x1f\x8b"
 # Protobuf reads no message of 2 GiB.

@@ -24,8 +24,8 @@ from transforms.detections.output_folder import load_findings
 from transforms.detections.segment_findings import FrameRows
 from transforms.detections.segment_outcome import SegmentOutcome
 from transforms.detections.video_results import DETECTIONS_FILE, FRAMES_FILE
-from transforms.storage.atomic_file import AtomicFile
 from transforms.shards.record_framing import frame_record
+from transforms.storage.atomic_file import AtomicFile
 from transforms.videos.deadline import TookTooLong, ahead_within
 from transforms.videos.decoding import SegmentDecoder
 from transforms.videos.reasons import VideoRefused

@@ -13,8 +13,8 @@ from transforms.examples.check_boxes import CheckedObject
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.keypoints import UNLABELLED
 from transforms.images.check_image import CheckedImage
-from transforms.storage.atomic_file import AtomicFile
 from transforms.splits.shard_plan import ShardKey
+from transforms.storage.atomic_file import AtomicFile
 
 PARTS_FOLDER = ".parts"
 _FLUSH_LINES = 1000

@@ -17,7 +17,6 @@ from transforms.images.image_names import image_key, unicode_name
 from transforms.ledger.counts import Counts, check_closing
 from transforms.ledger.ledger_rows import ImageRow, image_rows_parquet
 from transforms.ledger.reasons import Reason
-from transforms.storage.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
 from transforms.shards.coco_ground_truth import join_parts
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER, BuildRefused, remove_leftovers
 from transforms.shards.handoff import TrainingFacts, handoff_texts
@@ -41,6 +40,7 @@ from transforms.shards.tfds_metadata import (
 )
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardPlan
+from transforms.storage.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
 
 _NAMES_AT_ONCE = 1 << 16
 _UNLISTED_DETAIL = "no annotation names this image"

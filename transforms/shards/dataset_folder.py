@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from transforms.storage.atomic_file import TEMPORARY_SUFFIX
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.shards.manifest import MANIFEST_FILE, BuildIdentity, NotADataset, read_manifest
+from transforms.storage.atomic_file import TEMPORARY_SUFFIX
 
 HANDOFF_FOLDER = "handoff"
 LEDGER_FOLDER = "ledger"

@@ -11,10 +11,10 @@ from transforms.ledger.counts import Counts
 from transforms.ledger.ledger_rows import BoxRow, ImageRow, box_rows_parquet, image_rows_parquet
 from transforms.ledger.reasons import Reason
 from transforms.records import BoxProblem, Rejection
-from transforms.storage.atomic_file import write_atomically
 from transforms.shards.shard_result import ShardResult, ledger_file_name
 from transforms.splits.reading_index import rejection_hash
 from transforms.splits.shard_plan import REJECTED, ShardKey
+from transforms.storage.atomic_file import write_atomically
 
 _RESULT_KEY = "boxmill.shard"
 

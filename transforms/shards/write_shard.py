@@ -29,7 +29,6 @@ from transforms.masks.maps import encode_maps
 from transforms.masks.object_masks import MaskFiles, ObjectMasks, encode_masks, read_mask_files
 from transforms.masks.written_masks import broken_mask
 from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap
-from transforms.storage.atomic_file import AtomicFile, write_atomically
 from transforms.shards.coco_ground_truth import GroundTruthPart, part_file_name
 from transforms.shards.prefetch import Pace, prefetch
 from transforms.shards.record_framing import frame_record
@@ -38,6 +37,7 @@ from transforms.shards.shard_result import ShardResult, shard_file_name
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardKey, ShardPlan
+from transforms.storage.atomic_file import AtomicFile, write_atomically
 
 MAX_PICTURE_BYTES = 256 << 20
 _NOT_IN_MAP = "class {!r} is not in the class map"

@@ -1,7 +1,7 @@
 """Files by path or URL, below all stages: local ones, Google Cloud Storage, and what else Beam knows.
 
-``gs://`` goes through google-cloud-storage, other schemes through Beam's FileSystems; both are imported only when a path
-with their scheme is used. See ``file_system.FileSystem`` for what each operation promises.
+``gs://`` goes through google-cloud-storage, other schemes through Beam's FileSystems; both are imported only when a
+path with their scheme is used. See ``file_system.FileSystem`` for what each operation promises.
 """
 
 from __future__ import annotations

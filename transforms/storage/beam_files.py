@@ -71,7 +71,11 @@ class BeamFiles:
         yield from map(_status, entries)
 
     def write(
-        self, path: str, data: bytes | BinaryIO, expected_tag: str | None = None, metadata: Mapping[str, str] | None = None
+        self,
+        path: str,
+        data: bytes | BinaryIO,
+        expected_tag: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> str:
         from apache_beam.io.filesystem import CompressionTypes
         from apache_beam.io.filesystems import FileSystems
@@ -105,7 +109,7 @@ class BeamFiles:
 
     def copy(self, source: str, target: str) -> None:
         with self.open(source) as stream:
-            self.write(target, cast(BinaryIO, stream))
+            self.write(target, stream)
 
 
 def _system(path: str) -> Any:

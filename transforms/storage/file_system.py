@@ -59,7 +59,11 @@ class FileSystem(Protocol):
         """All files below a folder; none if it is not there."""
 
     def write(
-        self, path: str, data: bytes | BinaryIO, expected_tag: str | None = None, metadata: Mapping[str, str] | None = None
+        self,
+        path: str,
+        data: bytes | BinaryIO,
+        expected_tag: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> str:
         """Writes a file, which appears whole under its name; folders above it are made.
 

@@ -28,7 +28,9 @@ def error_of(status: int, message: str, url: str) -> OSError:
         detail = f"no access (403: {short}); give the account the role Storage Object User on bucket {bucket}"
         return PermissionError(errno.EACCES, detail, url)
     if status == 404 and "bucket" in message.lower() and "object" not in message.lower():
-        detail = f"there is no bucket {bucket}: mend its name, or make it with `gcloud storage buckets create gs://{bucket}`"
+        detail = (
+            f"there is no bucket {bucket}: mend its name, or make it with `gcloud storage buckets create gs://{bucket}`"
+        )
         return FileNotFoundError(errno.ENOENT, detail, url)
     if status == 404:
         return FileNotFoundError(errno.ENOENT, "there is no such object", url)

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from transforms.storage.file_system import FileStatus
 from transforms.storage.gcs_errors import error_of, in_plain_words
-from transforms.storage.gcs_requests import connection
+from transforms.storage.gcs_requests import FIRST_PAUSE, LONGEST_PAUSE, RETRY_SECONDS, connection
 from transforms.storage.ranged_reader import CHUNK_BYTES, open_ranged
 
 _FIELDS = "name,size,updated,generation,metadata"
@@ -116,10 +116,12 @@ class GcsFiles:
             query["pageToken"] = page["nextPageToken"]
 
     def write(
-        self, path: str, data: bytes | BinaryIO, expected_tag: str | None = None, metadata: Mapping[str, str] | None = None
+        self,
+        path: str,
+        data: bytes | BinaryIO,
+        expected_tag: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> str:
-        from google.cloud.storage.retry import DEFAULT_RETRY
-
         bucket, name = _object(path)
         stream = io.BytesIO(data) if isinstance(data, bytes) else data
         size = stream.seek(0, io.SEEK_END)
@@ -134,7 +136,7 @@ class GcsFiles:
                     size=size,
                     content_type="application/octet-stream",
                     checksum="crc32c",
-                    retry=DEFAULT_RETRY,  # safe without a condition too: the same bytes are sent again
+                    retry=_retry(),  # safe without a condition too: the same bytes are sent again
                     timeout=_TIMEOUT,
                     **condition,
                 )
@@ -148,12 +150,10 @@ class GcsFiles:
         return str(blob.generation)
 
     def delete(self, path: str) -> None:
-        from google.cloud.storage.retry import DEFAULT_RETRY
-
         bucket, name = _object(path)
         blob = connection().client.bucket(bucket).blob(name)
         with contextlib.suppress(FileNotFoundError), in_plain_words(path):
-            blob.delete(retry=DEFAULT_RETRY, timeout=_TIMEOUT)
+            blob.delete(retry=_retry(), timeout=_TIMEOUT)
 
     def delete_folder(self, path: str) -> None:
         with ThreadPoolExecutor(_THREADS) as executor:
@@ -161,8 +161,6 @@ class GcsFiles:
                 pass
 
     def copy(self, source: str, target: str) -> None:
-        from google.cloud.storage.retry import DEFAULT_RETRY
-
         source_bucket, source_name = _object(source)
         bucket, name = _object(target)
         client = connection().client
@@ -171,10 +169,17 @@ class GcsFiles:
             blob = client.bucket(bucket).blob(name)
             while True:
                 token, _, _ = blob.rewrite(
-                    client.bucket(source_bucket).blob(source_name), token=token, retry=DEFAULT_RETRY, timeout=_TIMEOUT
+                    client.bucket(source_bucket).blob(source_name), token=token, retry=_retry(), timeout=_TIMEOUT
                 )
                 if token is None:
                     return
+
+
+def _retry() -> Any:
+    """Of Google's client, as patient as ``GcsConnection.get``."""
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    return DEFAULT_RETRY.with_delay(FIRST_PAUSE, LONGEST_PAUSE, 2.0).with_timeout(RETRY_SECONDS)
 
 
 def _object(url: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from transforms.storage.gcs_errors import error_of, in_plain_words, unreachable
 
 # An outage of so many seconds is waited out.
 RETRY_SECONDS = 120.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 8.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 8.0
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
 # Kept alive; more threads than these may read, and then open connections of their own.
@@ -91,7 +91,7 @@ class GcsConnection:
           OSError: see ``FileSystem``.
         """
         deadline = time.monotonic() + RETRY_SECONDS
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         while True:
             error: OSError
             try:
@@ -106,7 +106,7 @@ class GcsConnection:
             if time.monotonic() + pause > deadline:
                 raise error
             time.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _send(self, path: str, url: str, byte_range: str, max_bytes: int | None) -> tuple[int, Answer]:
         from urllib3.exceptions import HTTPError
@@ -131,9 +131,9 @@ class GcsConnection:
                 response.release_conn()
         except HTTPError as error:
             raise _Interrupted(str(error)) from error
-        if response.status == 200 and (crc := _CRC32C.search(found.get("x-goog-hash", ""))):
-            if base64.b64decode(crc[1]) != google_crc32c.value(body).to_bytes(4, "big"):
-                raise _Interrupted("the bytes received do not match their checksum")
+        crc = _CRC32C.search(found.get("x-goog-hash", "")) if response.status == 200 else None
+        if crc and base64.b64decode(crc[1]) != google_crc32c.value(body).to_bytes(4, "big"):
+            raise _Interrupted("the bytes received do not match their checksum")
         return response.status, Answer(body, found)
 
 
@@ -142,17 +142,18 @@ class _Interrupted(Exception):
 
 
 _lock = threading.Lock()
-_connection: tuple[int, GcsConnection] | None = None
+_connection: tuple[tuple[int, str | None], GcsConnection] | None = None
 
 
 def connection() -> GcsConnection:
-    """This process's connection; a forked process makes its own.
+    """This process's connection; a forked process makes its own, and so does another emulator.
 
     Raises:
       PermissionError: there are no credentials.
     """
     global _connection
     with _lock:
-        if _connection is None or _connection[0] != os.getpid():
-            _connection = os.getpid(), GcsConnection()
+        key = os.getpid(), os.environ.get("STORAGE_EMULATOR_HOST")
+        if _connection is None or _connection[0] != key:
+            _connection = key, GcsConnection()
         return _connection[1]

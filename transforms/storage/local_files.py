@@ -59,7 +59,11 @@ class LocalFiles:
             yield from self.walk(folder)
 
     def write(
-        self, path: str, data: bytes | BinaryIO, expected_tag: str | None = None, metadata: Mapping[str, str] | None = None
+        self,
+        path: str,
+        data: bytes | BinaryIO,
+        expected_tag: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> str:
         """See ``FileSystem``; other tags than None and "" are compared before the write, not in one step with it."""
         del metadata

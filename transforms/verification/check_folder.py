@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 
-from transforms.storage.atomic_file import TEMPORARY_SUFFIX
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER
 from transforms.shards.handoff import HANDOFF_FILES
@@ -13,6 +12,7 @@ from transforms.shards.leakage import LEAKAGE_FILE
 from transforms.shards.manifest import MANIFEST_FILE
 from transforms.shards.shard_result import ledger_file_name
 from transforms.splits.shard_plan import REJECTED
+from transforms.storage.atomic_file import TEMPORARY_SUFFIX
 from transforms.verification.check_descriptions import DESCRIPTION_FILES
 from transforms.verification.check_ground_truth import ground_truth_file
 from transforms.verification.check_ledger import UNLISTED_FILE

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from transforms.storage.paths import absolute, fixed_folder, is_remote, pattern_matcher, relative_name
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("gs://b/x/../y/./z//w/", "gs://b/y/z/w"),
+        ("GS://b", "gs://b"),
+        ("gs://b/../../c", "gs://c"),
+        ("/a/../b", "/b"),
+    ],
+)
+def test_absolute(path: str, expected: str) -> None:
+    assert absolute(path) == expected
+
+
+def test_kinds_and_names() -> None:
+    assert is_remote("gs://b/x")
+    assert not is_remote("C:/x")
+    assert not is_remote("a/b://c")
+    assert relative_name("gs://b/x/y.txt", "gs://b/x/") == "y.txt"
+    assert relative_name("gs://b/z/y.txt", "gs://b/x") == "../z/y.txt"
+    assert fixed_folder("gs://b/x/a*/c.json") == "gs://b/x"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "fits"),
+    [
+        ("gs://b/*.json", "gs://b/a.json", True),
+        ("gs://b/*.json", "gs://b/x/a.json", False),
+        ("gs://b/**/*.json", "gs://b/x/y/a.json", True),
+        ("gs://b/**/*.json", "gs://b/a.json", True),
+        ("gs://b/[ab]?.x", "gs://b/b1.x", True),
+        ("gs://b/[!ab]?.x", "gs://b/b1.x", False),
+        ("gs://b/a.json", "gs://b/aXjson", False),
+    ],
+)
+def test_patterns(pattern: str, path: str, fits: bool) -> None:
+    assert bool(pattern_matcher(pattern).fullmatch(path)) is fits
