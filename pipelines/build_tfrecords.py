@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXIT_WRITTEN, EXIT_FAILED, EXIT_SOME_REJECTED, EXIT_TOO_MANY_REJECTED = 0, 1, 2, 3
 # Failures that are no defects: of the input, the output folder, or the machine.
 _TOLD_IN_A_SENTENCE = ("NothingToBuild", "ClassIdsRefused", "BuildRefused", "WorkerDied")
+_PLACES_OF_WORKERS = ("annotations", "images", "output")
 _WORKER_MODULES = (
     "transforms.shards.write_shards",
     "transforms.splits.assign_shards",
@@ -119,12 +120,14 @@ def _run(argv: Sequence[str]) -> int:
         read_class_map,
         takes_source_splits,
     )
+    from pipelines.dataflow import check_job
     from pipelines.progress import showing
     from pipelines.runner import has_spare_core, run_pipeline
     from transforms.shards.coco_ground_truth import PARTS_FOLDER
     from transforms.shards.dataset_folder import claimed_target
     from transforms.shards.manifest import read_manifest
 
+    check_job(options, {name: values[name].value for name in _PLACES_OF_WORKERS}, in_stock_image=True)
     class_map = read_class_map(values.class_map)
     inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values))
     plan_settings = make_plan_settings(values, inputs, class_map)
@@ -145,11 +148,14 @@ def _run(argv: Sequence[str]) -> int:
             has_spare_core=has_spare_core(options),
         )
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:
-            run_pipeline(
+            submitted = run_pipeline(
                 lambda root: cast(None, build(root, units, rejections, plan_settings, write_settings)),
                 options,
                 update,
             )
+    if submitted:
+        print(f"{submitted} builds {target.final}; it is a dataset when its manifest.json is there.")
+        return EXIT_WRITTEN
     manifest = read_manifest(target.final)
     print(build_summary.summary(manifest, target.final, time.monotonic() - started), end="")
     return _exit_code(manifest)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from transforms.detectors.label_maps import LabelMap
     from transforms.detectors.model_info import ModelInfo
     from transforms.videos.find_videos import VideoFile
-    from transforms.videos.video_parts import ProbedVideo
 
 EXIT_OK, EXIT_FAILED, EXIT_SOME_NOT_OK = 0, 1, 2
 # A full disk is no fault of the program either.
@@ -61,6 +60,7 @@ def build(
     Returns:
       The manifest.
     """
+    from transforms.detections.video_results import is_unfinished
     from transforms.detections.write_detections import OUTCOMES, VIDEOS, CommitDetections, FinishVideos
     from transforms.detectors.detect_segments import DetectSegments
     from transforms.videos.cut_videos import CutVideos, ProbeVideos
@@ -68,7 +68,7 @@ def build(
     videos = root | "Probe videos" >> ProbeVideos(files, settings.cut)  # (key, ProbedVideo)
     outcomes = (
         videos
-        | "Cut videos" >> CutVideos(settings.cut, partial(_is_unfinished, settings=settings))  # VideoPart
+        | "Cut videos" >> CutVideos(settings.cut, partial(is_unfinished, settings=settings))  # VideoPart
         | "Detect segments" >> DetectSegments(settings, is_resumed)  # (key, SegmentOutcome)
     )
     return (
@@ -76,12 +76,6 @@ def build(
         | "Finish videos" >> FinishVideos(settings)  # manifest of each video
         | "Commit" >> CommitDetections(settings, inputs)  # the manifest
     )
-
-
-def _is_unfinished(video: ProbedVideo, settings: DetectSettings) -> bool:
-    from transforms.detections.video_results import is_unfinished
-
-    return is_unfinished(video, settings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,11 +112,13 @@ def _run(argv: Sequence[str]) -> int:
     values, options = parse_flags(FLAGS, argv)
     check_flags(values)
     from pipelines import detect_summary
+    from pipelines.dataflow import check_job
     from pipelines.progress import showing
     from pipelines.runner import run_pipeline
     from transforms.detections.output_folder import claimed_output, read_manifest, remove_leftovers, uncommit
     from transforms.detections.run_manifest import described_inputs, finished_run, remember_inputs
 
+    check_job(options, {"videos": values.videos, "output": values.output}, in_stock_image=False)
     files = _find_videos(values)
     info, labels = _inspect_model(values)
     settings = _settings(values, info, labels)
@@ -142,11 +138,14 @@ def _run(argv: Sequence[str]) -> int:
                 update(now)
 
             inputs = described_inputs(files)
-            run_pipeline(
+            submitted = run_pipeline(
                 lambda root: cast(None, build(root, files, settings, inputs, is_resumed=is_resumed)),
                 options,
                 on_progress,
             )
+        if submitted:
+            print(f"{submitted} writes to {folder.path}; it is complete when its manifest.json is there.")
+            return EXIT_OK
         manifest = read_manifest(folder.path)
         if manifest is None:
             raise UsageError(

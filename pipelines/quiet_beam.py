@@ -23,6 +23,23 @@ def quieten() -> None:
             handler.addFilter(_NoRemarks())
 
 
+class _JobFacts(logging.Filter):
+    """Of the many remarks of a submission, those that name the job: schedulers read its id from them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        facts = ("Created job with id", "Submitted job", "To access the Dataflow", "A template was")
+        return record.levelno >= logging.WARNING or str(record.msg).startswith(facts)
+
+
+def show_submission() -> None:
+    """Lets Dataflow's client say at INFO which job it has created, and in which state that is."""
+    for name in ("internal.apiclient", "dataflow_runner"):
+        logging.getLogger(f"apache_beam.runners.dataflow.{name}").setLevel(logging.INFO)
+    client = logging.getLogger("apache_beam.runners.dataflow.internal.apiclient")
+    if not client.filters:
+        client.addFilter(_JobFacts())
+
+
 def quieten_failures() -> None:
     """Keeps local workers from logging and printing a failure that the runner raises anyway."""
     from apache_beam.runners.worker import sdk_worker

@@ -14,18 +14,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, PipelineOptions, StandardOptions
 from apache_beam.runners import runner as beam_runner
 from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
 from apache_beam.transforms import environments
 from google.protobuf import text_format
 
-from pipelines import local_workers, quiet_beam
+from pipelines import dataflow, local_workers, quiet_beam
 from pipelines.live_counters import LiveCounters, reporting_to
 
 LOCAL_RUNNERS = ("", "directrunner", "fnapirunner", "bundlebaseddirectrunner")
@@ -113,16 +114,21 @@ def _runner_name(options: PipelineOptions) -> str:
 
 def run_pipeline(
     build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress | None = None
-) -> None:
-    """Builds a graph and runs it to its end.
+) -> str:
+    """Builds a graph and runs it to its end, unless the options say that only a template is wanted
+    (``--template_location``, which a flex template's launcher gives) or that nobody waits (``--no_wait_until_finish``).
 
     Args:
       build: adds the steps to a pipeline.
       options: Beam's.
       on_progress: called a few times a second with live counters, on the local runner.
 
+    Returns:
+      What goes on without this process; "" if the job has ended.
+
     Raises:
       RunnerRefused: the runner is known to do harm.
+      UsageError: Dataflow refuses the job.
       PipelineFailed: a step raised, or a worker died.
     """
     name = _runner_name(options)
@@ -130,12 +136,23 @@ def run_pipeline(
         raise RunnerRefused(f"--runner={name} is refused: {REFUSED_RUNNERS[name]}; use DirectRunner or FlinkRunner")
     if is_local(options):
         _run_locally(build, options, on_progress or (lambda counters: None))
-        return
-    pipeline = _built(build, None, options)
-    result = pipeline.run()
-    state = result.wait_until_finish()
+        return ""
+    if dataflow.is_dataflow(options):
+        quiet_beam.show_submission()
+    with dataflow.submitting() if dataflow.is_dataflow(options) else nullcontext():
+        result = _built(build, None, options).run()
+    template = options.view_as(GoogleCloudOptions).template_location
+    if template:
+        return f"the job that {template} describes"  # it has neither state nor metrics
+    if options.view_as(StandardOptions).no_wait_until_finish:
+        return f"job {result.job_id()}" if dataflow.is_dataflow(options) else "the job"
+    try:
+        state = result.wait_until_finish()
+    except Exception as error:
+        raise _failure(error) from error
     if state != beam_runner.PipelineState.DONE:
         raise PipelineFailed("", f"the job ended in state {state}")
+    return ""
 
 
 def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:

@@ -218,6 +218,14 @@ class FakeGcs:
             raise Refused(404, "The specified bucket does not exist.")
         return self._buckets[name]
 
+    def granted(self, bucket: str, permissions: list[str]) -> list[str]:
+        """Those of some permissions to objects that the caller has."""
+        methods = {"storage.objects.create": "POST", "storage.objects.delete": "DELETE"}
+        if bucket not in self._buckets:
+            raise Refused(404, "The specified bucket does not exist.")
+        denied = {method for name, method in self.denied if name == bucket}
+        return [item for item in permissions if not denied & {methods.get(item, "GET"), "*"}]
+
     def make_bucket(self, name: str) -> dict[str, Any]:
         if name in self._buckets:
             raise Refused(409, "Your previous request to create the named bucket succeeded and you already own it.")
@@ -450,6 +458,9 @@ def _answer(gcs: FakeGcs, method: str, target: str, headers: dict[str, str], bod
             return _batch(gcs, headers["content-type"], body)
         if path.startswith("/upload/"):
             return _upload(gcs, method, path, query, headers, body)
+        if found := re.fullmatch(r"/storage/v1/b/([^/]+)/iam/testPermissions", path):
+            asked = [value for key, value in parse_qsl(query_text) if key == "permissions"]
+            return _json({"permissions": gcs.granted(unquote(found[1]), asked)})
         return _object_or_bucket(gcs, method, path.removeprefix("/download"), query, headers, body)
     except Refused as refused:
         return _refusal(refused)
