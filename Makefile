@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 GARDEN := .venv-garden
+CLOUD := .venv-cloud
 WORKERS ?= 2
 
-.PHONY: demo test test-all check lint types format benchmark benchmark-peers clean
+.PHONY: demo test test-all check lint types format garden cloud dataflow-test benchmark benchmark-peers clean
 
 $(READY): requirements.txt setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -47,9 +48,21 @@ $(GARDEN)/.ready:
 ## garden: Model Garden in an environment of its own, for its reader's test and for the benchmark
 garden: $(GARDEN)/.ready
 
+$(CLOUD)/.ready: requirements.txt requirements-cloud.txt
+	test -x $(CLOUD)/bin/python || $(PYTHON) -m venv $(CLOUD)
+	$(CLOUD)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --requirement requirements-cloud.txt
+	touch $(CLOUD)/.ready
+
+## cloud: an environment with the libraries of Google Cloud, from which jobs are submitted to Dataflow
+cloud: $(CLOUD)/.ready
+
+## dataflow-test: jobs for Dataflow, submitted to a service on this machine and run by its worker
+dataflow-test: $(CLOUD)/.ready
+	$(CLOUD)/bin/python -m pytest tests/deploy tests/pipelines/test_dataflow.py
+
 ## benchmark: boxmill build beside its peers; wants an idle machine and takes some minutes
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.build
 
 clean:
-	rm -rf $(VENV) $(GARDEN) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(GARDEN) $(CLOUD) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -31,9 +31,9 @@ _NEEDED = {"project": "PROJECT", "region": "us-central1", "temp_location": "gs:/
 # apache/beam_python3.11_sdk:2.77.0, and the tags of deploy/dataflow: …-beam2.77.0-py3.11
 _IMAGE_PYTHON = re.compile(r"py(?:thon)?(\d\.\d+)")
 _IMAGE_BEAM = re.compile(r"(?:_sdk:|beam)(\d+\.\d+\.\d+)")
-_WRITE_PERMISSIONS = ("storage.objects.create", "storage.objects.delete", "storage.objects.get")
+_STAGING_PERMISSIONS = ("storage.buckets.get", "storage.objects.create", "storage.objects.get")
 _CLOUD_SECONDS = 10
-_LOCATIONS = ("temp_location", "staging_location", "template_location")
+_LOCATIONS = ("temp_location", "staging_location")
 _LOG_IN = "run `gcloud auth application-default login`, or name a key file in GOOGLE_APPLICATION_CREDENTIALS"
 
 
@@ -190,7 +190,7 @@ def _check_cloud(options: PipelineOptions) -> None:
         where = f"--{flag}={locations[flag]}"
         try:
             granted = client.bucket(bucket).test_iam_permissions(
-                _WRITE_PERMISSIONS, timeout=_CLOUD_SECONDS, retry=retry
+                _STAGING_PERMISSIONS, timeout=_CLOUD_SECONDS, retry=retry
             )
         except exceptions.NotFound:
             raise UsageError(
@@ -205,11 +205,11 @@ def _check_cloud(options: PipelineOptions) -> None:
             raise UsageError(f"the credentials are refused: {_first_line(error)}; {_LOG_IN}") from None
         except (exceptions.GoogleAPIError, OSError) as error:
             raise UsageError(f"{where} cannot be reached: {_first_line(error)}; check the network") from None
-        lacking = sorted({*_WRITE_PERMISSIONS} - {*granted})
+        lacking = sorted({*_STAGING_PERMISSIONS} - {*granted})
         if lacking:
             raise UsageError(
                 f"{where}: these credentials lack {', '.join(lacking)} on bucket {bucket}; grant them "
-                "roles/storage.objectAdmin there, or give another bucket"
+                "roles/storage.admin there, or give another bucket"
             )
 
 

@@ -78,9 +78,9 @@ def _shown(default: object) -> str:
     return ",".join(map(str, default)) if isinstance(default, list) else str(default).removesuffix(".0")
 
 
-def _sentences(text: str) -> str:
+def flag_sentences(text: str) -> str:
     """A flag's help without what absl adds to it of its own."""
-    return re.sub(r"; ?repeat this option.*", "", " ".join(text.split()))
+    return re.sub(r"^<\S*>: |; ?repeat this option.*", "", " ".join(text.split()))
 
 
 def help_text(
@@ -99,7 +99,9 @@ def help_text(
         head = f"  --{flag.name}" if flag.boolean else f"  --{flag.name}={kind}"
         default = f" (default: {_shown(flag.default)})" if flag.default not in (None, False, "", []) else ""
         lines.append(head)
-        lines += textwrap.wrap(_sentences(flag.help) + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        lines += textwrap.wrap(
+            flag_sentences(flag.help) + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6
+        )
     if takes_beam_options:
         lines += ["", "Any option of Apache Beam may stand beside these, such as --runner, --direct_num_workers=N and"]
         lines += ["--direct_running_mode=multi_processing (each worker a process: the default of build and verify)."]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TOP_LEVEL_PACKAGES = {"pipelines", "transforms", "tests", "benchmarks"}
+TOP_LEVEL_PACKAGES = {"pipelines", "transforms", "tests", "benchmarks", "deploy"}
 # A stage may import the pure modules of stages before it in this order, and of ``ledger``.
 HEAVY = ("tensorflow", "av")
 

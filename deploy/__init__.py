@@ -1,0 +1,1 @@
+"""How Boxmill is put to work elsewhere: on Dataflow, and on a schedule."""
