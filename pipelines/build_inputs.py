@@ -12,6 +12,7 @@ from absl import flags
 
 from pipelines.build_flags import FORMAT_NAMES
 from pipelines.flags import UsageError
+from transforms import storage
 
 if TYPE_CHECKING:
     from transforms.annotations.annotation_files import AnnotationFile, ReadUnit
@@ -56,7 +57,7 @@ class SourceInputs:
     @property
     def images_path(self) -> str:
         """The absolute path of the folder of images, or ""."""
-        return os.path.abspath(self.images_root) if self.images_root else ""
+        return storage.absolute(self.images_root) if self.images_root else ""
 
     def read_units(self, classes: ClassChanges, with_masks: bool, work_folder: str) -> list[ReadUnit]:
         """The annotation files as units of work.
@@ -79,7 +80,7 @@ class SourceInputs:
             SourceEdits((self.source.classes, classes), self.source.weight, splits),
             "" if self.is_alone else f"{self.source.name}/",
             with_masks,
-            os.path.abspath(work_folder),
+            storage.absolute(work_folder),
         )
 
     def rejections(self) -> list[Rejection]:
@@ -125,8 +126,8 @@ class SourceInputs:
 def _digests(paths: Sequence[str]) -> dict[str, str]:
     digests = {}
     for path in paths:
-        with open(path, "rb") as file:
-            digests[os.path.basename(path)] = hashlib.file_digest(file, "sha256").hexdigest()
+        with storage.open_file(path) as file:
+            digests[os.path.basename(path)] = storage.sha256_of(file)
     return digests
 
 
@@ -149,7 +150,7 @@ def sources_of(values: flags.FlagValues) -> list[Source]:
         except DocumentError as error:
             raise UsageError(f"--sources={values.sources}: {error}") from None
     # The last part of the path alone: a dataset does not depend on where its inputs lie.
-    name = os.path.basename(os.path.abspath(values.annotations[0]))
+    name = os.path.basename(storage.absolute(values.annotations[0]))
     return [Source(name, tuple(values.annotations), values.images, values.format, values.voc_origin)]
 
 
@@ -214,13 +215,14 @@ def _list_records(files: Sequence[AnnotationFile]) -> ImageListing:
 
 
 def _default_images_root(annotations: str) -> str:
-    from transforms.images.image_listing import walk_images
+    from transforms.images.image_listing import image_names
     from transforms.images.image_names import IMAGE_FOLDERS
 
-    folder = annotations if os.path.isdir(annotations) else os.path.dirname(annotations) or "."
+    folder = annotations if storage.is_folder(annotations) else os.path.dirname(annotations) or "."
     parent = os.path.join(folder, os.pardir)
     candidates = [os.path.join(place, name) for place in (parent, folder) for name in IMAGE_FOLDERS]
     for candidate in candidates:
-        if os.path.isdir(candidate) and any(True for _ in walk_images(candidate)):
-            return os.path.normpath(candidate)
+        candidate = storage.normal(candidate)
+        if storage.is_folder(candidate) and any(True for _ in image_names(candidate)):
+            return candidate
     return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from absl import flags
 
 from pipelines.flags import UsageError
 from pipelines.version import VERSION
+from transforms import storage
 
 if TYPE_CHECKING:
     from pipelines.build_inputs import SourceInputs
@@ -100,8 +100,7 @@ def read_class_map(path: str | None) -> ClassMap:
     if not path:
         return ClassMap()
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = storage.read_bytes(path)
         return parse_class_document(data) if path.lower().endswith(SUFFIXES) else ClassMap(parse_class_map(data))
     except OSError as error:
         raise UsageError(f"--class_map={path} cannot be read: {error.strerror}") from None
@@ -172,7 +171,7 @@ def make_write_settings(
     from transforms.shards.write_shards import WriteSettings
 
     return WriteSettings(
-        folder=os.path.abspath(folder),
+        folder=storage.absolute(folder),
         identity=identity,
         image_roots={item.source.name: item.images_path for item in inputs},
         annotation_roots={item.source.name: item.annotation_roots for item in inputs},

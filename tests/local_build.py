@@ -15,7 +15,7 @@ from transforms.annotations.formats import FORMATS
 from transforms.annotations.packs import PackedImage, decode_pack, pack_readings
 from transforms.annotations.read_annotations import located
 from transforms.images.check_image import ImagePolicy
-from transforms.images.image_store import ImageStore
+from transforms.images.local_image_store import LocalImageStore
 from transforms.ledger.counts import Counts, check_closing
 from transforms.records import AnnotatedImage, ReadContext, Reading, Rejection
 from transforms.shards.shard_ledger import write_rejected
@@ -44,7 +44,7 @@ class LocalBuild:
 def read_files(files: Mapping[str, bytes], images_root: Path) -> list[Reading]:
     """Reads annotation files, each by the format that its suffix tells."""
     readings: list[Reading] = []
-    store = ImageStore(str(images_root))
+    store = LocalImageStore(str(images_root))
     for relative, data in files.items():
         annotation_format = FORMATS["voc" if relative.lower().endswith(".xml") else "coco"]
         for reading in annotation_format.read(io.BytesIO(data), ReadContext("source", relative, with_masks=False)):

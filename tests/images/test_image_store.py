@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from transforms.images.image_store import ImageRefused, ImageStore
+from transforms.images.image_store import ImageRefused
+from transforms.images.local_image_store import LocalImageStore
 from transforms.ledger.reasons import Reason
 
 NFC, NFD = (unicodedata.normalize(form, "한글 (1).jpg") for form in ("NFC", "NFD"))
@@ -21,7 +22,7 @@ def root(tmp_path: Path) -> Path:
 
 def refusal(root: Path, name: str) -> Reason:
     with pytest.raises(ImageRefused) as caught:
-        ImageStore(str(root)).read(name)
+        LocalImageStore(str(root)).read(name)
     return caught.value.reason
 
 
@@ -29,7 +30,7 @@ def refusal(root: Path, name: str) -> Reason:
 @pytest.mark.parametrize("named", [NFC, NFD], ids=["NFC named", "NFD named"])
 def test_unicode_forms_of_a_name_meet(root: Path, on_disk: str, named: str) -> None:
     (root / on_disk).write_bytes(b"x")
-    stored = ImageStore(str(root)).read(named)
+    stored = LocalImageStore(str(root)).read(named)
     assert (stored.name, stored.data, stored.repairs) == (NFC, b"x", ())
 
 
@@ -40,7 +41,7 @@ def test_unicode_forms_of_folders_meet(root: Path, on_disk: str, named: str) -> 
     path = root / unicodedata.normalize(on_disk, name)  # type: ignore[arg-type]
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x")
-    store = ImageStore(str(root))
+    store = LocalImageStore(str(root))
     assert store.read(unicodedata.normalize(named, name)).name == name  # type: ignore[arg-type]
     assert store.locate(unicodedata.normalize(named, name)) == str(path.relative_to(root))  # type: ignore[arg-type]
 
@@ -48,13 +49,13 @@ def test_unicode_forms_of_folders_meet(root: Path, on_disk: str, named: str) -> 
 def test_exact_name_goes_before_another_form(root: Path) -> None:
     (root / NFC).write_bytes(b"composed")
     (root / NFD).write_bytes(b"decomposed")
-    store = ImageStore(str(root))
+    store = LocalImageStore(str(root))
     assert (store.read(NFC).data, store.read(NFD).data) == (b"composed", b"decomposed")
 
 
 def test_names_unzipped_from_windows_are_found(root: Path) -> None:
     (root / os.fsdecode("사진.jpg".encode("cp949"))).write_bytes(b"x")
-    stored = ImageStore(str(root)).read("사진.jpg")
+    stored = LocalImageStore(str(root)).read("사진.jpg")
     assert (stored.name, stored.data) == ("사진.jpg", b"x")
 
 
@@ -69,7 +70,7 @@ def test_name_that_is_no_text_in_any_encoding_is_refused(root: Path) -> None:
 )
 def test_names_are_taken_as_they_are(root: Path, name: str) -> None:
     (root / name).write_bytes(b"x")
-    assert ImageStore(str(root)).read(name).data == b"x"
+    assert LocalImageStore(str(root)).read(name).data == b"x"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_names_are_taken_as_they_are(root: Path, name: str) -> None:
 def test_names_from_elsewhere_are_found_by_their_ends(root: Path, name: str) -> None:
     (root / "sub").mkdir()
     (root / "sub" / "a.jpg").write_bytes(b"x")
-    assert ImageStore(str(root)).read(name).name == "sub/a.jpg"
+    assert LocalImageStore(str(root)).read(name).name == "sub/a.jpg"
 
 
 def test_plain_name_is_not_found_in_another_folder(root: Path) -> None:
@@ -91,7 +92,7 @@ def test_plain_name_is_not_found_in_another_folder(root: Path) -> None:
 
 def test_extension_is_completed(root: Path) -> None:
     (root / "a.v2.png").write_bytes(b"x")
-    stored = ImageStore(str(root)).read("a.v2")
+    stored = LocalImageStore(str(root)).read("a.v2")
     assert (stored.name, stored.repairs) == ("a.v2.png", (Reason.NAME_COMPLETED,))
 
 
@@ -99,14 +100,14 @@ def test_links_within_the_root_are_followed(root: Path) -> None:
     (root / "a.jpg").write_bytes(b"x")
     (root / "link.jpg").symlink_to("a.jpg")
     (root / "folder").symlink_to(".")
-    store = ImageStore(str(root))
+    store = LocalImageStore(str(root))
     assert store.read("link.jpg").data == store.read("folder/a.jpg").data == b"x"
 
 
 def test_root_that_is_a_link_is_followed(root: Path, tmp_path: Path) -> None:
     (root / "a.jpg").write_bytes(b"x")
     (tmp_path / "link").symlink_to(root)
-    assert ImageStore(str(tmp_path / "link")).read("a.jpg").data == b"x"
+    assert LocalImageStore(str(tmp_path / "link")).read("a.jpg").data == b"x"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_file_beyond_the_limit_is_refused_unread(root: Path, monkeypatch: pytest
     (root / "a.jpg").write_bytes(bytes(101))
     monkeypatch.setattr(os, "read", None)
     with pytest.raises(ImageRefused, match="101 bytes, the limit is 100"):
-        ImageStore(str(root), max_bytes=100).read("a.jpg")
+        LocalImageStore(str(root), max_bytes=100).read("a.jpg")
 
 
 @pytest.mark.parametrize(
@@ -175,4 +176,4 @@ def test_failing_storage_is_no_rejection(root: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "open", fail)
     with pytest.raises(OSError, match="Input/output error"):
-        ImageStore(str(root)).read("a.jpg")
+        LocalImageStore(str(root)).read("a.jpg")

@@ -13,7 +13,8 @@ from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import CheckedObject
 from transforms.examples.geometry import Geometry
 from transforms.images.check_image import CheckedImage
-from transforms.images.image_store import ImageRefused, ImageStore
+from transforms.images.image_store import ImageRefused
+from transforms.images.local_image_store import LocalImageStore
 from transforms.ledger.reasons import Reason
 from transforms.masks import object_masks
 from transforms.masks.mask_png import empty_mask_png
@@ -172,7 +173,7 @@ def test_mask_files_are_read_below_the_annotations_roots_only(tmp_path: Path) ->
         panoptic=PanopticMap("b.png", ()),
         semantic_map="a.png",
     )
-    stores = [ImageStore(str(tmp_path / "one")), ImageStore(str(tmp_path / "two"))]
+    stores = [LocalImageStore(str(tmp_path / "one")), LocalImageStore(str(tmp_path / "two"))]
     assert read_mask_files(image, stores, with_masks=False) == {"a.png": b"1", "b.png": b"3"}
     files = read_mask_files(image, stores, with_masks=True)
     assert (files["a.png"], files["b.png"]) == (b"1", b"3")

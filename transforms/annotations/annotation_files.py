@@ -13,15 +13,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
+from transforms import storage
 from transforms.annotations.companion_files import FolderCompanions, companions_place
 from transforms.annotations.formats import FORMATS, AnnotationFormat
 from transforms.annotations.source_splits import split_of_name
 from transforms.sources.source_edits import NO_EDITS, SourceEdits
+from transforms.storage.paths import fixed_folder, has_pattern, pattern_matcher
 
 HEAD_BYTES = 1 << 16
 UNIT_BYTES = 32 << 20
-_THREADS = 16
+_THREADS, _REMOTE_THREADS = 16, 64
 # A line end or a byte order mark.
 _BLANK_BYTES = 3
 # Of lists of classes and descriptions, whatever their names.
@@ -91,14 +94,15 @@ def find_annotations(patterns: Sequence[str], format_name: str) -> list[Annotati
       AnnotationsNotFound: nothing is there, or nothing of a known format.
     """
     formats = [FORMATS[format_name]] if format_name != "auto" else list(FORMATS.values())
-    found: dict[str, str] = {}
+    found: dict[str, _Match] = {}
     for pattern in patterns:
-        matches = list(_expand(pattern, formats))
+        matches = list((_expand_remote if storage.is_remote(pattern) else _expand)(pattern, formats))
         if not matches:
             raise AnnotationsNotFound(_nothing_found(pattern, formats))
-        found.update(matches)
-    with ThreadPoolExecutor(_THREADS) as executor:
-        files = list(executor.map(lambda item: _describe(item[0], item[1], format_name), found.items()))
+        found.update((match.path, match) for match in matches)
+    is_any_remote = any(match.status is not None for match in found.values())
+    with ThreadPoolExecutor(_REMOTE_THREADS if is_any_remote else _THREADS) as executor:
+        files = list(executor.map(lambda match: _describe(match, format_name), found.values()))
     if not any(file.format for file in files):
         names = ", ".join(file.path for file in files[:3])
         raise AnnotationsNotFound(
@@ -107,28 +111,70 @@ def find_annotations(patterns: Sequence[str], format_name: str) -> list[Annotati
     return sorted(_with_formats_of_neighbours(files), key=lambda file: (file.relative, file.path))
 
 
-def _expand(pattern: str, formats: Sequence[AnnotationFormat]) -> Iterator[tuple[str, str]]:
-    """Yields ``(path, relative name)``; hidden files and folders are passed over."""
+class _Match(NamedTuple):
+    """A file that a pattern means; of a remote one, what its listing said."""
+
+    path: str
+    relative: str
+    status: storage.FileStatus | None = None
+
+
+def _expand(pattern: str, formats: Sequence[AnnotationFormat]) -> Iterator[_Match]:
+    """Yields the files that a local pattern means; hidden files and folders are passed over."""
     if os.path.isfile(pattern):
-        yield pattern, os.path.basename(pattern)
+        yield _Match(pattern, os.path.basename(pattern))
     elif os.path.isdir(pattern):
         for folder, folders, names in os.walk(pattern):
-            if set(names) >= _DATASET_FILES:  # of TFDS or ours: its shards hold all that its other files say
+            if set(names) >= _DATASET_FILES:
                 folders.clear()
-                names = [name for name in names if FORMATS["tfrecord"].claims_name(name)]
+                names = _shards(names)
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 if _claimants(name, formats) and not name.startswith("."):
                     path = os.path.join(folder, name)
                     relative = os.path.relpath(path, pattern)
                     if not _is_companion(relative):
-                        yield path, relative
+                        yield _Match(path, relative)
     else:
         fixed = pattern.split("*")[0].split("?")[0].split("[")[0]
         root = os.path.dirname(fixed)
         for path in glob.iglob(pattern, recursive=True):
             if os.path.isfile(path):
-                yield path, os.path.relpath(path, root or ".")
+                yield _Match(path, os.path.relpath(path, root or "."))
+
+
+def _expand_remote(pattern: str, formats: Sequence[AnnotationFormat]) -> Iterator[_Match]:
+    """As ``_expand``, of a URL."""
+    if (file := storage.status(pattern)) is not None:
+        yield _Match(pattern, os.path.basename(pattern), file)
+        return
+    folder = storage.absolute(pattern)
+    by_folder: defaultdict[str, dict[str, storage.FileStatus]] = defaultdict(dict)
+    for file in storage.walk(folder):
+        place, _, name = storage.relative_name(file.path, folder).rpartition("/")
+        by_folder[place][name] = file
+    datasets = [place for place, names in by_folder.items() if names.keys() >= _DATASET_FILES]
+    for place, files in by_folder.items():
+        if any(part.startswith(".") for part in place.split("/")) or _is_below(place, datasets):
+            continue
+        for name in _shards(files) if place in datasets else files:
+            relative = f"{place}/{name}" if place else name
+            if _claimants(name, formats) and not name.startswith(".") and not _is_companion(relative):
+                yield _Match(files[name].path, relative, files[name])
+    if not by_folder and has_pattern(pattern):
+        root, matcher = storage.absolute(fixed_folder(pattern)), pattern_matcher(pattern)
+        for file in storage.walk(root):
+            if matcher.fullmatch(file.path):
+                yield _Match(file.path, storage.relative_name(file.path, root), file)
+
+
+def _is_below(place: str, folders: Iterable[str]) -> bool:
+    return any(place != folder and (not folder or place.startswith(folder + "/")) for folder in folders)
+
+
+def _shards(names: Iterable[str]) -> list[str]:
+    """The TFRecord files of a dataset of TFDS or ours: they hold all that its other files say."""
+    return [name for name in names if FORMATS["tfrecord"].claims_name(name)]
 
 
 def _claimants(name: str, formats: Iterable[AnnotationFormat]) -> list[AnnotationFormat]:
@@ -147,7 +193,7 @@ def _is_companion(relative: str) -> bool:
 
 
 def _nothing_found(pattern: str, formats: Sequence[AnnotationFormat]) -> str:
-    if os.path.isdir(pattern):
+    if storage.is_folder(pattern):
         suffixes = sorted({suffix for item in formats for suffix in item.suffixes})
         return f"--annotations={pattern} is a folder without any annotation file ({', '.join(suffixes)})"
     if glob.has_magic(pattern):
@@ -155,17 +201,22 @@ def _nothing_found(pattern: str, formats: Sequence[AnnotationFormat]) -> str:
     return f"--annotations={pattern} does not exist"
 
 
-def _describe(path: str, relative: str, format_name: str) -> AnnotationFile:
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):  # a pipe or a device has no end, maybe: it is listed, never opened
-        return AnnotationFile(path, relative, "", 0, status.st_mtime, "")
-    with open(path, "rb") as file:
+def _describe(match: _Match, format_name: str) -> AnnotationFile:
+    path, relative = match.path, match.relative
+    if match.status is not None:
+        size, modified = match.status.bytes, match.status.modified
+    else:
+        status = os.stat(path)
+        size, modified = status.st_size, status.st_mtime
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device has no end, maybe: it is listed, never opened
+            return AnnotationFile(path, relative, "", 0, modified, "")
+    with storage.open_file(path) as file:
         head = file.read(HEAD_BYTES)
         digest = hashlib.sha256(head)
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     name = format_name if format_name != "auto" else _format_of(path, head)
-    return AnnotationFile(path, relative, name, status.st_size, status.st_mtime, digest.hexdigest())
+    return AnnotationFile(path, relative, name, size, modified, digest.hexdigest())
 
 
 def _format_of(path: str, head: bytes) -> str:
@@ -225,7 +276,7 @@ def companion_digests(files: Sequence[AnnotationFile]) -> dict[str, str]:
                     file = companions.open(os.path.join(place, name))
                     if file is not None:
                         with file:
-                            found[relative] = hashlib.file_digest(file, "sha256").hexdigest()
+                            found[relative] = storage.sha256_of(file)
     return found
 
 

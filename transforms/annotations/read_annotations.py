@@ -14,26 +14,35 @@ from transforms.annotations.companion_files import ANNOTATION_FOLDERS, FolderCom
 from transforms.annotations.packs import encode_pack, pack_readings
 from transforms.images.image_names import IMAGE_SUFFIXES, image_key, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
+from transforms.images.open_image_store import open_image_store
 from transforms.ledger.reasons import Reason
 from transforms.records import AnnotatedImage, DeclaredClasses, ReadContext, Reading, Rejection
+from transforms.storage.open_ahead import open_ahead
+from transforms.storage.remote_listings import RemoteListings
 
 _images_read = Metrics.counter("boxmill", "images_read")
 
 
-def read_unit(unit: ReadUnit) -> Iterator[Reading]:
-    """Reads the files of a unit; classes that files declare alike are passed on once."""
+def read_unit(unit: ReadUnit, listings: RemoteListings | None = None) -> Iterator[Reading]:
+    """Reads the files of a unit; classes that files declare alike are passed on once.
+
+    Args:
+      unit: the files.
+      listings: of remote folders, to share what is known of them between units.
+    """
     annotation_format = format_of_unit(unit)
-    store = ImageStore(unit.images_root)
+    listings = listings or RemoteListings()
+    store = open_image_store(unit.images_root, listings)
     companions: dict[tuple[str, str], FolderCompanions] = {}
     declared: set[DeclaredClasses] = set()
-    for path, relative in unit.files:
+    for (path, relative), opened in zip(unit.files, open_ahead([path for path, _ in unit.files]), strict=True):
         place = companions_place(path, relative)
-        beside = companions.setdefault(place, FolderCompanions(*place))
+        beside = companions.setdefault(place, FolderCompanions(*place, listings))
         origin: Literal[0, 1] = 1 if unit.voc_origin else 0
         context = ReadContext(
             unit.source, relative, origin, beside, unit.with_masks, path, unit.work_folder, unit.expand_hierarchy
         )
-        with open(path, "rb") as stream:
+        with opened as stream:
             for reading in annotation_format.read(stream, context):
                 if unit.edits:
                     reading = unit.edits.apply(reading)
@@ -82,9 +91,14 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     return replace(image, file_name=name, repairs=repairs)
 
 
-def read_packs(unit: ReadUnit) -> Iterator[bytes]:
-    """Reads the files of a unit into packs, counting images as they come."""
-    return pack_readings(_counted(read_unit(unit)), unit.namespace)
+class _ReadUnitDoFn(beam.DoFn):
+    """Reads the files of a unit into packs, counting images as they come; keeps what is known of remote folders."""
+
+    def setup(self) -> None:
+        self._listings = RemoteListings()
+
+    def process(self, unit: ReadUnit) -> Iterator[bytes]:
+        return pack_readings(_counted(read_unit(unit, self._listings)), unit.namespace)
 
 
 def _counted(readings: Iterable[Reading]) -> Iterator[Reading]:
@@ -110,7 +124,7 @@ class ReadAnnotations(beam.PTransform):
         packs = (
             root
             | "List units" >> beam.Create(list(self.units), reshuffle=len(self.units) > 1)
-            | "Read units" >> beam.FlatMap(read_packs)
+            | "Read units" >> beam.ParDo(_ReadUnitDoFn())
         )
         if not self.rejections:
             return packs

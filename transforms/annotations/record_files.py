@@ -14,8 +14,9 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from transforms import storage
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES, payload_length, payload_matches
-from transforms.storage.atomic_file import AtomicFile
+from transforms.storage.atomic_file import open_atomic
 
 GZIP_MAGIC = b"\x1f\x8b"
 # Protobuf reads no message of 2 GiB.
@@ -90,7 +91,7 @@ def _next_header(stream: BinaryIO, start: int, size: int) -> int:
 
 def is_gzip(path: str) -> bool:
     """Whether a file begins as gzip files do, whatever its name."""
-    with open(path, "rb") as file:
+    with storage.open_file(path) as file:
         return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
 
 
@@ -100,10 +101,10 @@ def unpack(path: str, folder: str) -> tuple[str, str]:
     Returns:
       The path of the decompressed file, which holds all that could be decompressed, and what was wrong or "".
     """
-    limit = os.path.getsize(path) * _MAX_EXPANSION + _FREE_EXPANSION_BYTES
+    limit = storage.size_of(path) * _MAX_EXPANSION + _FREE_EXPANSION_BYTES
     target = os.path.join(folder, hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".records")
     fault = ""
-    with open(path, "rb") as packed, AtomicFile(target) as file:
+    with storage.open_file(path) as packed, open_atomic(target) as file:
         try:
             for piece in _decompressed(packed):
                 file.write([piece])
@@ -151,8 +152,9 @@ def estimated_records(path: str) -> int:
     """About how many records a file has, by the size of its first ones; at least 1."""
     offset = records = 0
     damages = (EOFError, zlib.error, gzip.BadGzipFile)  # the reader will say so
-    with gzip.open(path) if is_gzip(path) else open(path, "rb") as file, contextlib.suppress(*damages):
+    with storage.open_file(path) as stored, contextlib.suppress(*damages):
+        file = gzip.GzipFile(fileobj=stored) if is_gzip(path) else stored
         while records < _SAMPLED_RECORDS and (length := payload_length(file.read(HEADER_BYTES))) is not None:
             offset = file.seek(length + FOOTER_BYTES, os.SEEK_CUR)
             records += 1
-    return max(1, round(os.path.getsize(path) * records / offset)) if records else 1
+    return max(1, round(storage.size_of(path) * records / offset)) if records else 1

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
+from transforms import storage
 from transforms.annotations.class_lists import ClassList, find_class_list
 from transforms.annotations.example_fields import MAP_KEYS, annotated_image, class_numbers, picture_of
 from transforms.annotations.record_files import GZIP_MAGIC, GZIP_WBITS, Damage, scan_records, unpack
@@ -64,7 +65,7 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
     named, listed = {name for name, _ in ids}, tuple(sorted(ids))
     for detail in (*classes.faults, *([fault] if fault else [])):
         yield _refused(Reason.ANNOTATION_UNREADABLE, detail, context, is_image=False)
-    with open(path, "rb") as records:
+    with storage.open_file(path) as records:
         for number, record in enumerate(scan_records(records)):
             if isinstance(record, Damage):
                 yield _refused(Reason.RECORD_DAMAGED, f"record {number}: {record.detail}", context)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from transforms import storage
 from transforms.images.image_names import IMAGE_SUFFIXES
 
 
@@ -40,6 +41,28 @@ def walk_images(root: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
                     yield name, entry
 
 
+def walk_remote_images(root: str) -> Iterator[tuple[str, storage.FileStatus]]:
+    """As ``walk_images``, below a URL."""
+    start = len(root.rstrip("/")) + 1
+    for file in storage.walk(root):
+        if file.path.lower().endswith(IMAGE_SUFFIXES):
+            yield file.path[start:], file
+
+
+def image_names(root: str) -> Iterator[str]:
+    """Yields the name of each image, relative to the root."""
+    return (name for name, _ in (walk_remote_images if storage.is_remote(root) else walk_images)(root))
+
+
+def _sizes_and_times(root: str) -> Iterator[tuple[str, int, float]]:
+    if storage.is_remote(root):
+        yield from ((name, file.bytes, file.modified) for name, file in walk_remote_images(root))
+        return
+    for name, entry in walk_images(root):
+        status = entry.stat(follow_symlinks=False)
+        yield name, status.st_size, status.st_mtime
+
+
 def list_images(root: str) -> ImageListing:
     """Lists a folder.
 
@@ -48,11 +71,10 @@ def list_images(root: str) -> ImageListing:
     """
     images = size = total = 0
     newest = 0.0
-    for name, entry in walk_images(root):
-        status = entry.stat(follow_symlinks=False)
+    for name, file_bytes, modified in _sizes_and_times(root):
         images += 1
-        size += status.st_size
-        newest = max(newest, status.st_mtime)
-        item = f"{name}\0{status.st_size}".encode("utf-8", "surrogateescape")
+        size += file_bytes
+        newest = max(newest, modified)
+        item = f"{name}\0{file_bytes}".encode("utf-8", "surrogateescape")
         total += int.from_bytes(hashlib.blake2b(item, digest_size=32).digest(), "big")
     return ImageListing(images, size, newest, f"{total % 2**256:064x}")

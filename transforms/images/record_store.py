@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from transforms import storage
 from transforms.images.image_store import ImageRefused
 from transforms.ledger.reasons import Reason
 from transforms.records import RecordAddress
@@ -18,11 +17,7 @@ def read_record(address: RecordAddress) -> bytes:
       OSError: the storage failed.
     """
     size = HEADER_BYTES + address.length + FOOTER_BYTES
-    descriptor = os.open(address.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        framed = os.pread(descriptor, size, address.offset)
-    finally:
-        os.close(descriptor)
+    framed = storage.read_range(address.path, address.offset, size)
     payload = framed[HEADER_BYTES:-FOOTER_BYTES]
     is_whole = len(framed) == size and payload_length(framed[:HEADER_BYTES]) == address.length
     if not is_whole or not payload_matches(payload, framed[-FOOTER_BYTES:]):

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from transforms import storage
 from transforms.examples.class_ids import ClassIds
-from transforms.images.image_listing import walk_images
+from transforms.images.image_listing import image_names
 from transforms.images.image_names import image_key, unicode_name
 from transforms.ledger.counts import Counts, check_closing
 from transforms.ledger.ledger_rows import ImageRow, image_rows_parquet
@@ -209,11 +210,11 @@ def _unlisted_rows(folder: str, ledger_files: Sequence[str], image_roots: Mappin
     sources: dict[str, list[str]] = {}
     for source, root in sorted(image_roots.items()):
         if root:  # else its pictures are in records
-            sources.setdefault(os.path.realpath(root), []).append(source)
+            sources.setdefault(storage.canonical(root), []).append(source)
     for root, of_root in sources.items():
         known = _named_images(folder, ledger_files, of_root)
         source = of_root[0]  # an image that none of them names is listed with the first
-        names = (image_key(unicode_name(name)) for name, _ in walk_images(root))
+        names = (image_key(unicode_name(name)) for name in image_names(root))
         while batch := list(islice(names, _NAMES_AT_ONCE)):
             hashes = np.array([order_hash(name) for name in batch], dtype=np.uint64)
             starts, ends = (np.searchsorted(known, hashes, side) for side in ("left", "right"))

@@ -21,7 +21,8 @@ from transforms.examples.geometry import Geometry, geometry_of
 from transforms.examples.image_level import image_level_features
 from transforms.examples.wire_format import BYTES, encode_example
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
-from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
+from transforms.images.image_store import ImageRefused, StoredImage
+from transforms.images.open_image_store import open_image_store
 from transforms.images.perceptual_hash import perceptual_hash
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.ledger.reasons import Reason
@@ -121,9 +122,9 @@ def write_shard(
     """
     writer = _ShardWriter(key, plan, settings)
     with AtomicFile(os.path.join(settings.folder, writer.result.file), file_executor) as file:
-        stores = {source: ImageStore(root) for source, root in settings.image_roots.items() if root}
+        stores = {source: open_image_store(root) for source, root in settings.image_roots.items() if root}
         mask_stores = {
-            source: [ImageStore(root) for root in settings.annotation_roots.get(source, ())]
+            source: [open_image_store(root) for root in settings.annotation_roots.get(source, ())]
             for source in settings.image_roots
         }
 

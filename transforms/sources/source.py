@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from transforms import storage
 from transforms.annotations.fields import quote
 from transforms.sources.class_changes import ClassChanges
 from transforms.sources.documents import DocumentError, check_document, read_document
@@ -65,8 +66,7 @@ def read_sources(path: str, default_format: str = "auto", default_voc_origin: in
       DocumentError: the file is no such document; the message names the place and the remedy.
       OSError: it cannot be read.
     """
-    with open(path, "rb") as file:
-        document = read_document(file.read())
+    document = read_document(storage.read_bytes(path))
     check_document(document, sources_schema())
     folder = os.path.dirname(path)
     sources: list[Source] = []
@@ -91,8 +91,8 @@ def _source(entry: dict[str, Any], folder: str, place: str) -> Source:
         raise DocumentError(f"{place}.weight is {quote(weight)}, it must be a finite number")
     return Source(
         name=entry["name"],
-        annotations=tuple(os.path.join(folder, pattern) for pattern in patterns),
-        images=os.path.join(folder, entry["images"]) if "images" in entry else None,
+        annotations=tuple(storage.join(folder, pattern) for pattern in patterns),
+        images=storage.join(folder, entry["images"]) if "images" in entry else None,
         format=entry["format"],
         voc_origin=entry["voc_origin"],
         split=entry.get("split", ""),

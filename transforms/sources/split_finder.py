@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from transforms import storage
 from transforms.annotations.source_splits import split_of_name, split_of_path, split_of_words
 
 _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -32,11 +33,11 @@ def find_split_lists(annotations: Iterable[str]) -> tuple[str, ...]:
     """
     found: dict[str, str] = {}
     for place in annotations:
-        folder = place if os.path.isdir(place) else os.path.dirname(place)
+        folder = place if storage.is_folder(place) else os.path.dirname(place)
         for lists in _LIST_FOLDERS:
             for name in _LISTS:
-                path = os.path.normpath(os.path.join(folder, lists, f"{name}.txt"))
-                if os.path.isfile(path):
+                path = storage.normal(os.path.join(folder, lists, f"{name}.txt"))
+                if storage.exists(path):
                     found.setdefault(path, name)
     has_both = {"train", "val"} <= set(found.values())
     return tuple(path for path, name in found.items() if name != "trainval" or not has_both)
@@ -48,10 +49,9 @@ def read_split_lists(paths: tuple[str, ...]) -> Mapping[str, str]:
     splits: dict[str, str] = {}
     for path in paths:
         split = os.path.splitext(os.path.basename(path))[0]
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                if words := line.split():
-                    splits[words[0]] = split if splits.get(words[0], split) == split else ""
+        for line in storage.read_bytes(path).decode("utf-8", "surrogateescape").splitlines():
+            if words := line.split():
+                splits[words[0]] = split if splits.get(words[0], split) == split else ""
     return splits
 
 

@@ -14,6 +14,7 @@ from apache_beam.metrics import Metrics
 from transforms.annotations.packs import PackedImage, decode_pack
 from transforms.examples.existing_record import load_record
 from transforms.images.image_store import ImageRefused, ImageStore
+from transforms.images.open_image_store import open_image_store
 from transforms.images.perceptual_hash import perceptual_hash
 from transforms.records import AnnotatedImage
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH, PictureHashes
@@ -55,7 +56,7 @@ class _HashPicturesDoFn(beam.DoFn):
 
     def setup(self) -> None:
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hash-picture")
-        self._stores = {source: ImageStore(root) for source, root in self._image_roots.items() if root}
+        self._stores = {source: open_image_store(root) for source, root in self._image_roots.items() if root}
 
     def teardown(self) -> None:
         self._executor.shutdown(cancel_futures=True)

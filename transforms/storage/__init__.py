@@ -6,19 +6,23 @@ path with their scheme is used. See ``file_system.FileSystem`` for what each ope
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from transforms.storage.file_system import FileStatus, FileSystem, FileTooLarge
 from transforms.storage.local_files import LocalFiles
-from transforms.storage.paths import absolute, is_remote, relative_name, scheme_of
+from transforms.storage.paths import absolute, canonical, is_remote, join, normal, relative_name, scheme_of
 
 __all__ = [
     "FileStatus",
     "FileSystem",
     "FileTooLarge",
     "absolute",
+    "canonical",
     "copy",
     "delete",
     "delete_folder",
@@ -26,11 +30,15 @@ __all__ = [
     "file_system",
     "is_folder",
     "is_remote",
+    "join",
     "list_folder",
+    "normal",
     "open_file",
     "read_bytes",
     "read_range",
     "relative_name",
+    "sha256_of",
+    "size_of",
     "status",
     "walk",
     "write_exclusively",
@@ -71,9 +79,26 @@ def open_file(path: str) -> BinaryIO:
     return file_system(path).open(path)
 
 
+def sha256_of(stream: BinaryIO) -> str:
+    """The digest of what is left of a stream."""
+    return hashlib.file_digest(cast(Any, stream), "sha256").hexdigest()
+
+
 def status(path: str) -> FileStatus | None:
     """Size, time of change and tag of a file; None if there is none."""
     return file_system(path).status(path)
+
+
+def size_of(path: str) -> int:
+    """The bytes of a file.
+
+    Raises:
+      FileNotFoundError: there is none.
+    """
+    found = status(path)
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return found.bytes
 
 
 def exists(path: str) -> bool:

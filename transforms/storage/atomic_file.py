@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
+from transforms.storage.paths import is_remote
+
 # So much is gathered before it is handed over, in one piece: then the threads seldom meet.
 _CHUNK_BYTES = 1 << 20
 _CHUNKS_AHEAD = 4
@@ -34,14 +36,17 @@ class AtomicFile:
             a core has nothing else to do. None: the caller's thread does them while the bytes are in its cache.
         """
         self._path = path
-        self._temporary = f"{path}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
-        self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        self._descriptor = self._open_temporary()
         self._digest = hashlib.sha256()
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
         self._executor = executor
         self._handed_over: deque[Future[None]] = deque()
         self.bytes_written = 0
+
+    def _open_temporary(self) -> int:
+        self._temporary = f"{self._path}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
+        return os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     @property
     def sha256(self) -> str:
@@ -79,11 +84,14 @@ class AtomicFile:
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
 
-    def _finish(self) -> None:
-        """Waits until all is on the disk."""
+    def _flush(self) -> None:
         while self._handed_over:
             self._handed_over.popleft().result()
         self._append(self._take_gathered())
+
+    def _finish(self) -> None:
+        """Waits until all is on the disk."""
+        self._flush()
         os.fsync(self._descriptor)
         self._close()
 
@@ -129,9 +137,18 @@ class AtomicFile:
             self.discard()
 
 
+def open_atomic(path: str, executor: ThreadPoolExecutor | None = None) -> AtomicFile:
+    """An ``AtomicFile``, at a path or a URL."""
+    if not is_remote(path):
+        return AtomicFile(path, executor)
+    from transforms.storage.remote_file import RemoteFile
+
+    return RemoteFile(path, executor)
+
+
 def write_atomically(path: str, data: bytes) -> None:
-    """Writes a small file whole."""
-    with AtomicFile(path) as file:
+    """Writes a small file whole, at a path or a URL."""
+    with open_atomic(path) as file:
         file.write([data])
         file.commit()
 

@@ -24,8 +24,11 @@ class LocalFiles:
             return file.read()
 
     def read_range(self, path: str, start: int, size: int) -> bytes:
-        with open(path, "rb", buffering=0) as file:
-            return os.pread(file.fileno(), size, start)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(descriptor, size, start)
+        finally:
+            os.close(descriptor)
 
     def open(self, path: str) -> BinaryIO:
         return open(path, "rb")

@@ -32,6 +32,21 @@ def absolute(path: str) -> str:
     return f"{match[1].lower()}://{posixpath.normpath('/' + path[match.end() :]).lstrip('/')}"
 
 
+def normal(path: str) -> str:
+    """As ``absolute``, but a relative local path stays one."""
+    return absolute(path) if is_remote(path) else os.path.normpath(path)
+
+
+def canonical(path: str) -> str:
+    """The one path that a place has, links followed."""
+    return absolute(path) if is_remote(path) else os.path.realpath(path)
+
+
+def join(folder: str, path: str) -> str:
+    """A path that starts from a folder, unless it is a URL or an absolute path itself."""
+    return path if is_remote(path) else os.path.join(folder, path)
+
+
 def relative_name(path: str, folder: str) -> str:
     """The name of a file below a folder, with "/" between folders; both paths are local or both are URLs."""
     if not is_remote(folder):
