@@ -259,7 +259,7 @@ class TestMistakes:
             assert "There is already active job named boxmill-shapes-2026-01-31" in capsys.readouterr().err
 
     def test_flags_read_by_a_step(self, tmp_path: Path, service: FakeDataflow) -> None:
-        """A program with this mistake works in the launcher's threads, and fails on the fake's worker as in the cloud."""
+        """A program with this mistake works in the launcher's threads, and fails on the fake's worker as in a cloud."""
         (tmp_path / "setup.py").write_text(
             "from setuptools import setup\nsetup(name='mistaken', py_modules=['mistaken'])"
         )
