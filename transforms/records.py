@@ -13,7 +13,7 @@ normalised ``ymin, xmin, ymax, xmax`` in 0..1 only when an Example is encoded, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, NamedTuple, Protocol, TypeVar
 
@@ -273,6 +273,12 @@ class DeclaredClasses:
 
 Reading = AnnotatedImage | Rejection | DeclaredClasses
 """What a format's reader yields."""
+
+
+class Portion(Protocol):
+    """Some images of a file, gone through but not yet made into readings; it can be pickled."""
+
+    def readings(self) -> Iterator[Reading]: ...
 
 
 class Companions(Protocol):

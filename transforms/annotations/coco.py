@@ -7,7 +7,6 @@ gaps. The file is streamed: images and annotations are brought together by image
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 import posixpath
@@ -24,7 +23,19 @@ from transforms.annotations.coco_fields import (
     OTHER_KEYS,
     bytes_of_mask,
     category_keypoints,
+    id_hash,
     rich_fields,
+)
+from transforms.annotations.coco_images import (
+    CAPTION,
+    IMAGE,
+    OBJECT,
+    PANOPTIC,
+    PROBLEM,
+    SEGMENT,
+    CocoFile,
+    CocoPortion,
+    Entry,
 )
 from transforms.annotations.fields import (
     MAX_INT64,
@@ -39,19 +50,15 @@ from transforms.annotations.fields import (
     quote,
 )
 from transforms.annotations.json_outline import outline
-from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_members
+from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_batches
+from transforms.annotations.plain_objects import NO_ID, PlainObjects
 from transforms.annotations.spilled_groups import SpilledGroups
 from transforms.annotations.text_encoding import LAST_RESORT, detect_encoding
 from transforms.ledger.reasons import Reason
 from transforms.records import (
-    AnnotatedImage,
-    Box,
     BoxProblem,
     DeclaredClasses,
     MaskFile,
-    ObjectAnnotation,
-    PanopticMap,
-    PanopticSegment,
     ReadContext,
     Reading,
     Rejection,
@@ -59,9 +66,9 @@ from transforms.records import (
 
 SUFFIXES = (".json",)
 FILES_PER_UNIT = 1
-# Entries of a group begin with one of these.
-_IMAGE, _OBJECT, _SEGMENT, _PROBLEM = "image", "object", "segment", "problem"
-_CAPTION, _PANOPTIC = "caption", "panoptic"
+# Of a portion: so much is made into readings at once.
+MAX_IMAGES = 2000
+MAX_ENTRIES = 20_000
 _NEGATIVE, _NOT_EXHAUSTIVE = "neg_category_ids", "not_exhaustive_category_ids"
 _LVIS_KEYS = frozenset({_NEGATIVE, _NOT_EXHAUSTIVE})
 
@@ -75,59 +82,69 @@ def sniff(head: bytes) -> bool:
 
 def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
     """Reads one COCO file; what cannot be read is a Rejection or a BoxProblem, never an exception."""
+    for portion in portions(stream, context):
+        yield from portion.readings()
+
+
+def portions(stream: BinaryIO, context: ReadContext) -> Iterator[CocoPortion]:
+    """As ``read``, in portions that can be pickled, so that their readings are made elsewhere."""
     try:
         encoding = detect_encoding(stream)
-        reader = _CocoReader(context, repairs=(Reason.ENCODING_CP949,) if encoding == LAST_RESORT else ())
+        collector = _Collector(context)
         with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
-            reader.collect(text)
+            collector.collect(text)
     except (JsonError, UnicodeDecodeError) as error:
-        yield Rejection(
-            Reason.ANNOTATION_UNREADABLE,
-            f"no readable COCO JSON: {error}",
-            is_image=False,
-            source=context.source,
-            annotation_file=context.annotation_file,
-        )
+        file = CocoFile(context.source, context.annotation_file, context.with_masks, (), {})
+        detail = f"no readable COCO JSON: {error}"
+        yield CocoPortion(file, ready=(file.reject(Reason.ANNOTATION_UNREADABLE, detail),))
         return
-    yield from reader.readings()
+    yield from collector.portions(repairs=(Reason.ENCODING_CP949,) if encoding == LAST_RESORT else ())
 
 
-class _CocoReader:
-    """Collects a file's entries by image id, then yields them image by image."""
+class _Collector:
+    """Collects a file's entries by image id."""
 
-    def __init__(self, context: ReadContext, repairs: tuple[str, ...]):
+    def __init__(self, context: ReadContext):
         self._context = context
-        self._repairs = repairs
         self._groups = SpilledGroups()
+        self._plain = PlainObjects()
         self._class_names: dict[str, str] = {}
         self._declared: list[tuple[str, int]] = []
         self._keypoints: dict[str, tuple[str, ...]] = {}
         self._skeletons: dict[str, tuple[tuple[int, int], ...]] = {}
         self._stuff: set[str] = set()
         self._rich_keys = OTHER_KEYS | MASK_KEYS if context.with_masks else OTHER_KEYS
+        self._unusual_keys = self._rich_keys | {DUPLICATE_KEY}
         self._box_ids = array("Q")
         self._rejections: list[Rejection] = []
         self._count = {"images": 0, "annotations": 0, "categories": 0}
 
     def collect(self, text: io.TextIOWrapper) -> None:
         found: set[str] = set()
-        for key, element in stream_members(text):
+        for key, elements in stream_batches(text):
             found.add(key)
             if key not in self._count:
                 continue
-            index = self._count[key]
-            self._count[key] += 1
-            position = f"{key}[{index}]"
-            if not isinstance(element, dict):
-                self._reject_entry(position, Reason.FIELD_MISSING, f"{position} is {quote(element)}, not an object")
-            elif key == "images":
-                self._add_image(position, element)
-            elif key == "annotations":
-                self._add_annotation(position, element)
-            else:
-                self._add_category(position, element)
+            first = self._count[key]
+            self._count[key] += len(elements)
+            left: Iterable[tuple[int, Any]] = enumerate(elements, first)
+            if key == "annotations":
+                ids, left = self._plain.take(first, elements, self._unusual_keys.isdisjoint)
+                self._box_ids.frombytes(ids.tobytes())
+            for index, element in left:
+                self._add(key, f"{key}[{index}]", element)
         if not found & {"images", "annotations"}:
             raise JsonError('the object has neither "images" nor "annotations"')
+
+    def _add(self, key: str, position: str, element: Any) -> None:
+        if not isinstance(element, dict):
+            self._reject_entry(position, Reason.FIELD_MISSING, f"{position} is {quote(element)}, not an object")
+        elif key == "images":
+            self._add_image(position, element)
+        elif key == "annotations":
+            self._add_annotation(position, element)
+        else:
+            self._add_category(position, element)
 
     def _reject_entry(
         self, position: str, reason: Reason, detail: str, file_name: str = "", image_id: str = ""
@@ -136,9 +153,7 @@ class _CocoReader:
         if position.startswith("annotations"):
             problems = (BoxProblem(position, "", "", "dropped", reason, detail),)
         is_image = position.startswith("images")
-        self._rejections.append(
-            self._rejection(reason, detail, file_name, image_id, is_image=is_image, problems=problems)
-        )
+        self._rejections.append(self._reject(reason, detail, file_name, image_id, is_image=is_image, problems=problems))
 
     def _add_category(self, position: str, entry: dict[str, Any]) -> None:
         class_id, name = as_id(entry.get("id")), entry.get("name")
@@ -173,7 +188,7 @@ class _CocoReader:
         else:
             classes = () if _LVIS_KEYS.isdisjoint(entry) else (_ids(entry, _NEGATIVE), _ids(entry, _NOT_EXHAUSTIVE))
             self._groups.append(
-                image_id, (_IMAGE, name, as_size(entry.get("width")), as_size(entry.get("height")), classes)
+                image_id, (IMAGE, name, as_size(entry.get("width")), as_size(entry.get("height")), classes)
             )
 
     def _add_annotation(self, position: str, entry: dict[str, Any], segment: MaskFile | None = None) -> None:
@@ -185,11 +200,11 @@ class _CocoReader:
             return
         if box_id:
             raw_id = entry["id"]
-            self._box_ids.append(raw_id if type(raw_id) is int and 0 <= raw_id <= MAX_INT64 else _id_hash(box_id))
+            self._box_ids.append(raw_id if type(raw_id) is int and 0 <= raw_id <= MAX_INT64 else id_hash(box_id))
         if DUPLICATE_KEY in entry:
             detail = f"the key {quote(entry[DUPLICATE_KEY])} stands twice"
             self._groups.append(
-                image_id, (_PROBLEM, position, box_id, class_id, Reason.JSON_DUPLICATE_KEY.value, detail)
+                image_id, (PROBLEM, position, box_id, class_id, Reason.JSON_DUPLICATE_KEY.value, detail)
             )
             return
         try:
@@ -198,12 +213,12 @@ class _CocoReader:
             if "bbox" not in entry and self._add_of_image(position, image_id, entry):
                 return
             reason = Reason.FIELD_MISSING if entry.get("bbox") is None else Reason.FIELD_NOT_NUMBER
-            self._groups.append(image_id, (_PROBLEM, position, box_id, class_id, reason.value, str(error)))
+            self._groups.append(image_id, (PROBLEM, position, box_id, class_id, reason.value, str(error)))
             return
         # A negative side is no swapped edge: nobody knows which edge x and y are then.
         if min(width, height) <= 0 and math.isfinite(width + height):
             detail = f"width {width:g}, height {height:g}"
-            self._groups.append(image_id, (_PROBLEM, position, box_id, class_id, Reason.BOX_EMPTY.value, detail))
+            self._groups.append(image_id, (PROBLEM, position, box_id, class_id, Reason.BOX_EMPTY.value, detail))
             return
         area = entry.get("area")
         if area is not None and type(area) is not float:
@@ -212,10 +227,10 @@ class _CocoReader:
             except FieldError:
                 area = None  # the box's own area serves; nothing of the object is lost
         crowd = as_flag(entry.get("iscrowd"))
-        kind, mask_bytes = _OBJECT, 0
+        kind, mask_bytes = OBJECT, 0
         rich: tuple[dict[str, Any], list[tuple[str, str]]] | None = None
         if segment is not None:
-            kind, rich = _SEGMENT, ({"mask": segment} if self._context.with_masks else {}, [])
+            kind, rich = SEGMENT, ({"mask": segment} if self._context.with_masks else {}, [])
         elif not self._rich_keys.isdisjoint(entry):
             rich = rich_fields(entry, self._context.with_masks)
             mask_bytes = bytes_of_mask(rich[0].get("mask"))
@@ -229,10 +244,10 @@ class _CocoReader:
         elif "caption" in entry:
             caption = entry["caption"]
             if isinstance(caption, str) and caption.strip():
-                self._groups.append(image_id, (_CAPTION, caption.strip()))
+                self._groups.append(image_id, (CAPTION, caption.strip()))
             else:
                 detail = f"{position} has the caption {quote(caption)}"
-                self._rejections.append(self._rejection(Reason.FIELD_MISSING, detail, image_id=image_id))
+                self._rejections.append(self._reject(Reason.FIELD_MISSING, detail, image_id=image_id))
         else:
             return False
         return True
@@ -247,7 +262,7 @@ class _CocoReader:
             segment_id = segment.get("id") if isinstance(segment, dict) else None
             if type(segment_id) is not int:
                 detail = f"a segment needs an id, it is {quote(segment)}"
-                self._groups.append(image_id, (_PROBLEM, place, "", "", Reason.FIELD_MISSING.value, detail))
+                self._groups.append(image_id, (PROBLEM, place, "", "", Reason.FIELD_MISSING.value, detail))
                 continue
             segments.append(
                 (segment_id, as_id(segment.get("category_id")) or "", bool(as_flag(segment.get("iscrowd"))))
@@ -255,7 +270,7 @@ class _CocoReader:
             # The id of a segment is unique in its image only.
             values = {**segment, "id": None, "image_id": image_id}
             self._add_annotation(place, values, MaskFile(path, segment_id))
-        self._groups.append(image_id, (_PANOPTIC, path, tuple(segments)))
+        self._groups.append(image_id, (PANOPTIC, path, tuple(segments)))
 
     def _map_path(self, name: str) -> str:
         """Where a panoptic map lies below the root: ``x.json`` has its maps in ``x/``, or beside it."""
@@ -269,89 +284,7 @@ class _CocoReader:
         companions = self._context.companions
         return stem if companions is None or companions.names(stem) else ""
 
-    def readings(self) -> Iterator[Reading]:
-        yield DeclaredClasses(tuple(self._declared), tuple(self._keypoints.items()), tuple(self._skeletons.items()))
-        yield from self._rejections
-        repeated_ids = _repeated(self._box_ids)
-        for image_id, entries in self._groups.groups():
-            yield from self._image(image_id, entries, repeated_ids)
-
-    def _image(self, image_id: str, entries: list[tuple[Any, ...]], repeated_ids: frozenset[int]) -> Iterator[Reading]:
-        images = [entry[1:] for entry in entries if entry[0] == _IMAGE]
-        objects: list[ObjectAnnotation] = []
-        problems: list[BoxProblem] = []
-        captions: list[str] = []
-        maps: list[PanopticMap] = []
-        for kind, *fields in entries:
-            if kind == _PROBLEM:
-                position, box_id, class_id, reason, detail = fields
-                problems.append(BoxProblem(position, box_id, self._name(class_id), "dropped", reason, detail))
-            elif kind in (_OBJECT, _SEGMENT):
-                position, box_id, class_id, edges, area, crowd, rich = fields
-                if class_id not in self._class_names:
-                    detail = f"category id {class_id or 'missing'} is not among the file's categories"
-                    problems.append(BoxProblem(position, box_id, "", "dropped", Reason.UNKNOWN_CLASS, detail))
-                    continue
-                if kind == _SEGMENT and class_id in self._stuff:
-                    continue  # stuff has no boxes
-                name = self._class_names[class_id]
-                if box_id and repeated_ids and _id_hash(box_id) in repeated_ids:
-                    detail = f"annotation id {box_id} is used more than once"
-                    problems.append(BoxProblem(position, box_id, name, "repaired", Reason.DUP_ANN_ID, detail))
-                item = ObjectAnnotation(Box(*edges), name, box_id, position, area, crowd)
-                if rich is not None:
-                    item = item._replace(**rich[0])
-                    problems += [BoxProblem(position, box_id, name, "repaired", *problem) for problem in rich[1]]
-                objects.append(item)
-            elif kind == _CAPTION:
-                captions.append(fields[0])
-            elif kind == _PANOPTIC:
-                maps.append(PanopticMap(fields[0], tuple(self._segments(fields[1]))))
-        if len(images) == 1 and len(maps) <= 1:
-            name, width, height, class_ids = images[0]
-            negative, not_exhaustive = map(self._known, class_ids or ((), ()))
-            is_known = len(negative) + len(not_exhaustive) == sum(map(len, class_ids))
-            yield AnnotatedImage(
-                file_name=name,
-                image_id=image_id,
-                width=width,
-                height=height,
-                objects=tuple(objects),
-                problems=tuple(problems),
-                repairs=self._repairs if is_known else (*self._repairs, Reason.IMAGE_LABEL_DROPPED),
-                source=self._context.source,
-                annotation_file=self._context.annotation_file,
-                captions=tuple(captions),
-                negative_classes=negative,
-                not_exhaustive_classes=not_exhaustive,
-                panoptic=maps[0] if maps and self._context.with_masks else None,
-            )
-            return
-        reason, detail = Reason.ORPHAN_ANNOTATION, f"no image has the id {image_id}"
-        if len(images) > 1:
-            reason, detail = Reason.DUP_IMAGE_ID, f"{len(images)} images have the id {image_id}"
-        elif images:
-            reason, detail = Reason.PANOPTIC_REPEATED, f"the image has {len(maps)} panoptic maps"
-        lost = tuple(problem for problem in problems if problem.status == "dropped") + tuple(
-            BoxProblem(o.position, o.box_id, o.class_name, "dropped", reason, detail) for o in objects
-        )
-        # The boxes of a shared id belong to none of its images: they are listed with the first.
-        for index, (name, *_) in enumerate(images):
-            yield self._rejection(reason, detail, name, image_id, is_image=True, problems=() if index else lost)
-        if lost and not images:
-            yield self._rejection(reason, detail, image_id=image_id, problems=lost)
-        if captions and not images:
-            yield self._rejection(reason, f"{detail}, which {len(captions)} captions have", image_id=image_id)
-
-    def _segments(self, segments: Iterable[tuple[int, str, bool]]) -> Iterator[PanopticSegment]:
-        for segment_id, class_id, crowd in segments:
-            if class_id in self._class_names:  # of others the row of the box says so
-                yield PanopticSegment(segment_id, self._class_names[class_id], crowd, class_id not in self._stuff)
-
-    def _known(self, class_ids: Iterable[str]) -> tuple[str, ...]:
-        return tuple(self._class_names[class_id] for class_id in class_ids if class_id in self._class_names)
-
-    def _rejection(
+    def _reject(
         self,
         reason: str,
         detail: str,
@@ -364,8 +297,45 @@ class _CocoReader:
         source, file = self._context.source, self._context.annotation_file
         return Rejection(reason, detail, file_name, image_id, is_image, problems, source, file)
 
-    def _name(self, class_id: str) -> str:
-        return self._class_names.get(class_id, "")
+    def portions(self, repairs: tuple[str, ...]) -> Iterator[CocoPortion]:
+        file = CocoFile(
+            self._context.source,
+            self._context.annotation_file,
+            self._context.with_masks,
+            repairs,
+            self._class_names,
+            frozenset(self._stuff),
+            _repeated(self._box_ids),
+        )
+        declared = DeclaredClasses(
+            tuple(self._declared), tuple(self._keypoints.items()), tuple(self._skeletons.items())
+        )
+        yield CocoPortion(file, ready=(declared, *self._rejections))
+        for groups in _batches(self._groups.groups()):
+            numbers = [as_int64(image_id) for image_id, _ in groups]
+            # 12 and "12" are one id, "012" is another.
+            ids = [
+                number if number is not None and str(number) == image_id else NO_ID
+                for number, (image_id, _) in zip(numbers, groups, strict=True)
+            ]
+            yield CocoPortion(file, groups, *self._plain.of_images(ids))
+        orphans = self._plain.images_not_asked_for()
+        for start in range(0, len(orphans), MAX_IMAGES):
+            ids = orphans[start : start + MAX_IMAGES]
+            yield CocoPortion(file, [(str(image_id), ()) for image_id in ids], *self._plain.of_images(ids))
+
+
+def _batches(groups: Iterable[tuple[str, list[Entry]]]) -> Iterator[list[tuple[str, list[Entry]]]]:
+    batch: list[tuple[str, list[Entry]]] = []
+    entries = 0
+    for group in groups:
+        batch.append(group)
+        entries += len(group[1])
+        if len(batch) >= MAX_IMAGES or entries >= MAX_ENTRIES:
+            yield batch
+            batch, entries = [], 0
+    if batch:
+        yield batch
 
 
 def _bbox(entry: dict[str, Any]) -> tuple[float, float, float, float]:
@@ -390,15 +360,6 @@ def _name_in_url(url: Any) -> str | None:
         return unquote(urlsplit(url).path) if isinstance(url, str) else None
     except ValueError:
         return None
-
-
-def _id_hash(box_id: str) -> int:
-    """64 bits that stand for an annotation's id: the number itself where it is one."""
-    number = as_int64(box_id)
-    if number is not None and number >= 0:
-        return number
-    digest = hashlib.blake2b(box_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big")
 
 
 def _repeated(ids: array[int]) -> frozenset[int]:

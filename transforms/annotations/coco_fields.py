@@ -6,10 +6,20 @@ BDD100K) and ``attributes`` (CVAT's export, by name).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from transforms.annotations.fields import FieldError, as_flag, as_id, as_number, clean_class_name, is_text, quote
+from transforms.annotations.fields import (
+    FieldError,
+    as_flag,
+    as_id,
+    as_int64,
+    as_number,
+    clean_class_name,
+    is_text,
+    quote,
+)
 from transforms.ledger.reasons import Reason
 from transforms.records import Keypoint, Mask, Polygons, Rle
 
@@ -114,3 +124,12 @@ def category_keypoints(entry: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple
     if not all(0 <= end < len(names) for edge in edges for end in edge):
         raise FieldError(f"skeleton is {quote(skeleton)}, and there are {len(names)} keypoints")
     return names, edges
+
+
+def id_hash(box_id: str) -> int:
+    """64 bits that stand for an annotation's id: the number itself where it is one."""
+    number = as_int64(box_id)
+    if number is not None and number >= 0:
+        return number
+    digest = hashlib.blake2b(box_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")

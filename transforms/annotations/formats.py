@@ -9,11 +9,14 @@ from importlib import import_module
 from typing import BinaryIO, Protocol, cast
 
 from transforms.annotations.format_names import MODULES
-from transforms.records import ReadContext, Reading
+from transforms.records import Portion, ReadContext, Reading
 
 
 class FormatModule(Protocol):
-    """What a format's module has; see ``AnnotationFormat``. It may also have COMPANIONS and IS_FILE_PER_IMAGE."""
+    """What a format's module has; see ``AnnotationFormat``.
+
+    It may also have COMPANIONS, IS_FILE_PER_IMAGE, NAME_PATTERNS and a function ``portions``.
+    """
 
     @property
     def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802
@@ -33,7 +36,6 @@ class AnnotationFormat:
     Attributes:
       name: as ``--format`` takes it.
       suffixes: of its files' names, lower case.
-      patterns: of further names, lower case.
       sniff: whether the first 64 KiB of a file look like it.
       read: yields what a file holds; whatever is in the file, it raises nothing but OSError.
       files_per_unit: how many files one worker reads in a row.
@@ -42,6 +44,9 @@ class AnnotationFormat:
         looked for.
       is_file_per_image: a file is about the image of its own name. Such a file may be empty, or too bad to be told
         from its content: the format is then that of the files beside it.
+      patterns: of further names, lower case.
+      portions: for formats whose files are huge: yields what ``read`` does in portions, so that only going through the
+        file is one worker's work.
     """
 
     name: str
@@ -52,6 +57,7 @@ class AnnotationFormat:
     companions: tuple[str, ...] = ()
     is_file_per_image: bool = False
     patterns: tuple[str, ...] = ()
+    portions: Callable[[BinaryIO, ReadContext], Iterator[Portion]] | None = None
 
     @classmethod
     def of(cls, name: str, module: FormatModule) -> AnnotationFormat:
@@ -64,6 +70,7 @@ class AnnotationFormat:
             getattr(module, "COMPANIONS", ()),
             getattr(module, "IS_FILE_PER_IMAGE", False),
             getattr(module, "NAME_PATTERNS", ()),
+            getattr(module, "portions", None),
         )
 
     def claims_name(self, name: str) -> bool:

@@ -20,6 +20,7 @@ _CUT_SLACK_CHARS = 64 << 10
 _NUMBER_TAIL_CHARS = 2
 _SEPARATOR = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
 _BETWEEN_OBJECTS = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*(?=\{)")
+_ARRAY_END = re.compile(r"\}[ \t\n\r]*\]")
 # Between a key and its value, and inside of strings perhaps: there are never more keys in a text than these.
 _KEY_END = re.compile(r'"[ \t\n\r]*:')
 _WHITESPACE = " \t\n\r"
@@ -60,11 +61,24 @@ def decode_json(text: str) -> Any:
         raise JsonError(str(error)) from None
 
 
+def _whole_objects(text: str) -> list[Any]:
+    """The objects of a text, separated by commas; [] if it is anything else."""
+    text = f"[{text}]"
+    try:
+        objects: list[Any] = json.loads(text)
+        if _may_repeat_a_key(text, objects):
+            objects = json.loads(text, object_pairs_hook=_object_from_pairs)
+    except (ValueError, RecursionError):
+        return []
+    return objects
+
+
 def _may_repeat_a_key(text: str, objects: list[Any]) -> bool:
-    keys = len(_KEY_END.findall(text))
-    if keys == sum([len(item) for item in objects if type(item) is dict]):  # nearly always: none is nested
+    found = sum([len(item) for item in objects if type(item) is dict])
+    if text.count(":") == found:  # nearly always: none is nested, and no string holds a colon
         return False
-    return keys != _number_of_keys(objects)
+    keys = len(_KEY_END.findall(text))
+    return keys != found and keys != _number_of_keys(objects)
 
 
 def _number_of_keys(value: Any) -> int:
@@ -128,23 +142,21 @@ class _Window:
         """Decodes at once the objects here that lie whole in the window, but for the last; [] where that is in vain.
 
         The text up to a "}" between two objects, closed by a bracket, is JSON if and only if that "}" ends an element
-        of the array that begins here, and no inner object or string.
+        of the array that begins here, and no inner object or string. Where it is not, the array may end before.
         """
         if self.peek() != "{":
             return []
-        near_end = max(self.start, len(self.text) - _CUT_SLACK_CHARS)
-        cuts = list(_BETWEEN_OBJECTS.finditer(self.text, near_end))
-        if not cuts:
-            return []
-        text = f"[{self.text[self.start : cuts[-1].start() + 1]}]"
-        try:
-            objects: list[Any] = json.loads(text)
-            if _may_repeat_a_key(text, objects):
-                objects = json.loads(text, object_pairs_hook=_object_from_pairs)
-        except (ValueError, RecursionError):
-            return []  # value() finds the place of a mistake
-        self.start = cuts[-1].end()
-        return objects
+        for end in self._likely_ends():
+            cuts = list(_BETWEEN_OBJECTS.finditer(self.text, max(self.start, end - _CUT_SLACK_CHARS), end))
+            if cuts and (objects := _whole_objects(self.text[self.start : cuts[-1].start() + 1])):
+                self.start = cuts[-1].end()
+                return objects
+        return []
+
+    def _likely_ends(self) -> Iterator[int]:
+        yield len(self.text)
+        if array_end := _ARRAY_END.search(self.text, self.start):
+            yield array_end.start()
 
     def ends_array(self) -> bool:
         """Reads what follows an element: "]" ends the array, "," does not."""
@@ -191,8 +203,9 @@ def stream_members(stream: TextIO, objects: Collection[str] = ()) -> Iterator[tu
     window = _Window(stream)
     for key in _stream_keys(window):
         if window.peek() == "[":
-            for element in _stream_array(window):
-                yield key, element
+            for batch in _stream_array(window):
+                for element in batch:
+                    yield key, element
         elif key in objects and window.peek() == "{":
             for inner in _stream_keys(window):
                 yield key, (inner, window.value())
@@ -201,10 +214,26 @@ def stream_members(stream: TextIO, objects: Collection[str] = ()) -> Iterator[tu
     _expect_end(window)
 
 
+def stream_batches(stream: TextIO) -> Iterator[tuple[str, list[Any]]]:
+    """Yields ``(key, elements)`` for as many elements of a top-level array as are decoded at once.
+
+    A member that is no array is a batch of its one value; in all else as ``stream_members``.
+    """
+    window = _Window(stream)
+    for key in _stream_keys(window):
+        if window.peek() == "[":
+            for batch in _stream_array(window):
+                yield key, batch
+        else:
+            yield key, [window.value()]
+    _expect_end(window)
+
+
 def stream_array(stream: TextIO) -> Iterator[Any]:
     """Yields the elements of one top-level array; as ``stream_members`` in all else."""
     window = _Window(stream)
-    yield from _stream_array(window)
+    for batch in _stream_array(window):
+        yield from batch
     _expect_end(window)
 
 
@@ -250,7 +279,7 @@ def _expect_end(window: _Window) -> None:
         raise JsonError(f"expected the end of the file at character {window.place}, found {found}")
 
 
-def _stream_array(window: _Window) -> Iterator[Any]:
+def _stream_array(window: _Window) -> Iterator[list[Any]]:
     window.take("[")
     if window.peek() == "]":
         window.take("]")
@@ -258,8 +287,9 @@ def _stream_array(window: _Window) -> Iterator[Any]:
     window_end = -1
     while True:
         if window.end != window_end:  # once a window: what is left of it then, is one object
-            yield from window.objects()
+            if objects := window.objects():
+                yield objects
             window_end = window.end
-        yield window.value()
+        yield [window.value()]
         if window.ends_array():
             return

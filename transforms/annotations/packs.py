@@ -22,6 +22,7 @@ from transforms.records import (
     BoxProblem,
     DeclaredClasses,
     ObjectAnnotation,
+    Portion,
     Reading,
     Rejection,
 )
@@ -103,6 +104,17 @@ def _class_names(image: AnnotatedImage) -> Iterator[str]:
     yield from image.not_exhaustive_classes
     if image.panoptic:
         yield from (segment.class_name for segment in image.panoptic.segments)
+
+
+def encode_portion(portion: Portion) -> bytes:
+    """A portion as one value, for the shuffle."""
+    return zstandard.compress(pickle.dumps(portion, protocol=5), _COMPRESSION_LEVEL)
+
+
+def decode_portion(data: bytes) -> Portion:
+    """The portion of ``encode_portion``."""
+    portion: Portion = pickle.loads(zstandard.decompress(data))
+    return portion
 
 
 def encode_pack(entries: Sequence[Entry]) -> bytes:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from transforms.annotations.annotation_files import ReadUnit, format_of_unit
 from transforms.annotations.companion_files import ANNOTATION_FOLDERS, FolderCompanions, companions_place
-from transforms.annotations.packs import encode_pack, pack_readings
+from transforms.annotations.packs import decode_portion, encode_pack, encode_portion, pack_readings
 from transforms.images.image_names import IMAGE_SUFFIXES, image_key, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
 from transforms.images.open_image_store import open_image_store
@@ -30,29 +30,38 @@ def read_unit(unit: ReadUnit, listings: RemoteListings | None = None) -> Iterato
       unit: the files.
       listings: of remote folders, to share what is known of them between units.
     """
-    annotation_format = format_of_unit(unit)
     listings = listings or RemoteListings()
-    store = open_image_store(unit.images_root, listings)
+    read = format_of_unit(unit).read
+    readings = (reading for stream, context in _streams(unit, listings) for reading in read(stream, context))
+    return _finished(readings, unit, listings)
+
+
+def _streams(unit: ReadUnit, listings: RemoteListings) -> Iterator[tuple[BinaryIO, ReadContext]]:
     companions: dict[tuple[str, str], FolderCompanions] = {}
-    declared: set[DeclaredClasses] = set()
+    origin: Literal[0, 1] = 1 if unit.voc_origin else 0
     for (path, relative), opened in zip(unit.files, open_ahead([path for path, _ in unit.files]), strict=True):
         place = companions_place(path, relative)
         beside = companions.setdefault(place, FolderCompanions(*place, listings))
-        origin: Literal[0, 1] = 1 if unit.voc_origin else 0
         context = ReadContext(
             unit.source, relative, origin, beside, unit.with_masks, path, unit.work_folder, unit.expand_hierarchy
         )
         with opened as stream:
-            for reading in annotation_format.read(stream, context):
-                if unit.edits:
-                    reading = unit.edits.apply(reading)
-                if isinstance(reading, AnnotatedImage):
-                    yield located(reading, store)
-                elif not isinstance(reading, DeclaredClasses):
-                    yield reading
-                elif reading not in declared:
-                    declared.add(reading)
-                    yield reading
+            yield stream, context
+
+
+def _finished(readings: Iterable[Reading], unit: ReadUnit, listings: RemoteListings) -> Iterator[Reading]:
+    store = open_image_store(unit.images_root, listings)
+    declared: set[DeclaredClasses] = set()
+    for reading in readings:
+        if unit.edits:
+            reading = unit.edits.apply(reading)
+        if isinstance(reading, AnnotatedImage):
+            yield located(reading, store)
+        elif not isinstance(reading, DeclaredClasses):
+            yield reading
+        elif reading not in declared:
+            declared.add(reading)
+            yield reading
 
 
 def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
@@ -101,6 +110,30 @@ class _ReadUnitDoFn(beam.DoFn):
         return pack_readings(_counted(read_unit(unit, self._listings)), unit.namespace)
 
 
+class _GoThroughDoFn(beam.DoFn):
+    """Goes through the files of a unit of a format that has portions; the unit travels with each, without its files."""
+
+    def process(self, unit: ReadUnit) -> Iterator[tuple[ReadUnit, bytes]]:
+        portions = format_of_unit(unit).portions
+        assert portions is not None
+        of_unit = replace(unit, files=())
+        for stream, context in _streams(unit, RemoteListings()):
+            for portion in portions(stream, context):
+                yield of_unit, encode_portion(portion)
+
+
+class _ReadPortionDoFn(beam.DoFn):
+    """As ``_ReadUnitDoFn``, of a portion."""
+
+    def setup(self) -> None:
+        self._listings = RemoteListings()
+
+    def process(self, element: tuple[ReadUnit, bytes]) -> Iterator[bytes]:
+        unit, portion = element
+        readings = _finished(decode_portion(portion).readings(), unit, self._listings)
+        return pack_readings(_counted(readings), unit.namespace)
+
+
 def _counted(readings: Iterable[Reading]) -> Iterator[Reading]:
     for reading in readings:
         if isinstance(reading, AnnotatedImage):
@@ -121,12 +154,16 @@ class ReadAnnotations(beam.PTransform):
     rejections: Sequence[Rejection] = ()
 
     def expand(self, root: beam.pvalue.PBegin) -> beam.PCollection[bytes]:
-        packs = (
-            root
-            | "List units" >> beam.Create(list(self.units), reshuffle=len(self.units) > 1)
-            | "Read units" >> beam.ParDo(_ReadUnitDoFn())
-        )
-        if not self.rejections:
-            return packs
-        refused = root | "List refused files" >> beam.Create([encode_pack(list(self.rejections))])
-        return (packs, refused) | "Add refused files" >> beam.Flatten()
+        whole = [unit for unit in self.units if format_of_unit(unit).portions is None]
+        huge = [unit for unit in self.units if format_of_unit(unit).portions is not None]
+        parts = []
+        if whole:
+            units = root | "List units" >> beam.Create(whole, reshuffle=len(whole) > 1)
+            parts.append(units | "Read units" >> beam.ParDo(_ReadUnitDoFn()))
+        if huge:
+            files = root | "List huge files" >> beam.Create(huge, reshuffle=len(huge) > 1)
+            portions = files | "Go through" >> beam.ParDo(_GoThroughDoFn()) | "Share out" >> beam.Reshuffle()
+            parts.append(portions | "Read portions" >> beam.ParDo(_ReadPortionDoFn()))
+        if self.rejections:
+            parts.append(root | "List refused files" >> beam.Create([encode_pack(list(self.rejections))]))
+        return parts[0] if len(parts) == 1 else parts | "All packs" >> beam.Flatten()
