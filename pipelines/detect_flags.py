@@ -7,21 +7,23 @@ import math
 from absl import flags
 
 from pipelines.flags import UsageError, help_text
+from transforms.storage.paths import scheme_of
 
 EXPORT_NAMES = ("coco", "mot", "jsonl", "yolo", "tfrecord")
 _LONGEST_SECONDS = 1e8
+_PLACES = {"": "a local path", "gs": "a folder in Google Cloud Storage (gs://bucket/folder)"}
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_multi_string(
     "videos",
     [],
-    "File, folder or glob pattern of videos, local or of a file system that Beam knows; may be given several times.",
+    "File, folder or glob pattern of videos, local or in Google Cloud Storage (gs://…); may be given several times.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "model",
     None,
-    "Detection model: folder of a SavedModel (TF1 or TF2), frozen_inference_graph.pb, or .tflite file.",
+    "Detection model: folder of a SavedModel (TF1 or TF2), frozen_inference_graph.pb, or .tflite file; local or gs://.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
@@ -30,7 +32,7 @@ flags.DEFINE_string(
     "Names of the classes: .pbtxt, .csv or .txt. Default: the label file inside, beside or above the model.",
     flag_values=FLAGS,
 )
-flags.DEFINE_string("output", None, "Folder of the results.", flag_values=FLAGS)
+flags.DEFINE_string("output", None, "Folder of the results, local or gs://.", flag_values=FLAGS)
 flags.DEFINE_integer("batch_size", 8, "Frames a run of the model.", lower_bound=1, flag_values=FLAGS)
 flags.DEFINE_integer("frame_stride", 1, "Look at every n-th frame.", lower_bound=1, flag_values=FLAGS)
 flags.DEFINE_string(
@@ -139,9 +141,10 @@ def check_flags(values: flags.FlagValues) -> None:
     unknown = [name for name in values.exports if name not in EXPORT_NAMES]
     if unknown:
         raise UsageError(f"--exports={unknown[0]} is no format; there are {', '.join(EXPORT_NAMES)}")
-    for flag in ("model", "label_map", "output", "logdir", "font"):
-        if "://" in (values[flag].value or ""):
-            raise UsageError(f"--{flag}={values[flag].value} must be a local path; only --videos may be remote")
+    for flag, schemes in (("output", ("", "gs")), ("logdir", ("", "gs")), ("font", ("",))):
+        value = values[flag].value or ""
+        if scheme_of(value) not in schemes:
+            raise UsageError(f"--{flag}={value} must be {' or '.join(_PLACES[scheme] for scheme in schemes)}")
     for flag in ("segment_seconds", "segment_time_limit"):
         if not 0 < values[flag].value <= _LONGEST_SECONDS:
             raise UsageError(f"--{flag}={values[flag].value:g} must be above 0 and at most {_LONGEST_SECONDS:g}")

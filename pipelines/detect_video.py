@@ -6,10 +6,13 @@ videos -> Probe -> Cut -> Detect segments -> Group by video -> Finish -> Commit
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -20,18 +23,21 @@ from pipelines import local_workers
 from pipelines.detect_flags import FLAGS, check_flags, detect_help
 from pipelines.flags import HELP_FLAGS, UsageError, parse_flags
 from pipelines.version import VERSION
+from transforms import storage
 
 if TYPE_CHECKING:
     import apache_beam as beam
 
+    from pipelines.runner import PipelineFailed
     from transforms.detections.detect_settings import DetectSettings, Font
     from transforms.detectors.label_maps import LabelMap
     from transforms.detectors.model_info import ModelInfo
     from transforms.videos.find_videos import VideoFile
 
 EXIT_OK, EXIT_FAILED, EXIT_SOME_NOT_OK = 0, 1, 2
-# A full disk is no fault of the program either.
-_USER_MISTAKES = ("ModelRefused", "LabelMapRefused", "OutputRefused", "OSError")
+# A full disk is no fault of the program either, nor is a storage that cannot be reached.
+_STORAGE_ERRORS = ("OSError", "FileNotFoundError", "PermissionError", "TimeoutError")
+_USER_MISTAKES = ("ModelRefused", "LabelMapRefused", "OutputRefused", *_STORAGE_ERRORS)
 # None of these may import TensorFlow: it starts threads, which do not survive a fork.
 _WORKER_MODULES = (
     "transforms.videos.cut_videos",
@@ -100,11 +106,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, ModelRefused, LabelMapRefused, OutputRefused, RunnerRefused) as error:
         print(f"boxmill detect: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except OSError as error:
+        if error.filename is None or not storage.is_remote(str(error.filename)):
+            raise
+        print(f"boxmill detect: {error.filename}: {error.strerror}", file=sys.stderr)
+        return EXIT_FAILED
     except PipelineFailed as failed:
-        print(f"boxmill detect: {failed.message}", file=sys.stderr)
+        print(f"boxmill detect: {_told(failed)}", file=sys.stderr)
         if failed.kind in _USER_MISTAKES or failed.kind == "WorkerDied":
             return EXIT_FAILED
         raise
+
+
+def _told(failed: PipelineFailed) -> str:
+    """What happened, in one sentence; an error of remote storage leaves everything as it was for the next run."""
+    found = re.match(r"\[Errno \d+\] (.*): '(.*)'$", failed.message)
+    if failed.kind not in _STORAGE_ERRORS or not found or "://" not in found[2]:
+        return failed.message
+    return f"{found[2]}: {found[1]}; run again to resume: finished work is kept"
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -114,15 +133,22 @@ def _run(argv: Sequence[str]) -> int:
     from pipelines import detect_summary
     from pipelines.dataflow import check_job
     from pipelines.progress import showing
-    from pipelines.runner import run_pipeline
+    from pipelines.runner import is_local, run_pipeline
     from transforms.detections.output_folder import claimed_output, read_manifest, remove_leftovers, uncommit
     from transforms.detections.run_manifest import described_inputs, finished_run, remember_inputs
+    from transforms.detectors.remote_models import local_model
 
     check_job(options, {"videos": values.videos, "output": values.output}, in_stock_image=False)
     files = _find_videos(values)
-    info, labels = _inspect_model(values)
-    settings = _settings(values, info, labels)
-    with claimed_output(settings.output) as folder:
+    with ExitStack() as stack:
+        # Workers on this machine load the copy that is looked at here; others each make one of their own.
+        model, label_map = stack.enter_context(local_model(values.model, values.label_map))
+        info, labels = _inspect_model(model, label_map, values)
+        settings = _settings(values, info, labels)
+        if is_local(options):
+            label_map = os.path.abspath(label_map) if label_map else None
+            settings = replace(settings, model_path=os.path.abspath(model), label_map_path=label_map)
+        folder = stack.enter_context(claimed_output(settings.output))
         manifest = finished_run(folder, settings, files)
         if manifest is not None:
             print(f"{folder.path} already holds the detections of these videos; nothing was done.")
@@ -136,6 +162,7 @@ def _run(argv: Sequence[str]) -> int:
             def on_progress(now: Counter[str]) -> None:
                 counters.update(now - counters)
                 update(now)
+                folder.require_claim()
 
             inputs = described_inputs(files)
             submitted = run_pipeline(
@@ -172,14 +199,14 @@ def _find_videos(values: flags.FlagValues) -> list[VideoFile]:
         raise UsageError(f"--videos: cannot read {what}") from None
 
 
-def _inspect_model(values: flags.FlagValues) -> tuple[ModelInfo, LabelMap]:
+def _inspect_model(model: str, label_map: str | None, values: flags.FlagValues) -> tuple[ModelInfo, LabelMap]:
     """What the model is, from its files; refusals that need no TensorFlow come from here."""
     from transforms.detectors.inspection import inspect_model, refuse_distrusted
     from transforms.detectors.loading import labels_of
 
-    info = inspect_model(values.model)
+    info = inspect_model(model)
     refuse_distrusted(info, trust_model=values.trust_model)
-    return info, labels_of(info, values.label_map)
+    return info, labels_of(info, label_map)
 
 
 def _settings(values: flags.FlagValues, info: ModelInfo, labels: LabelMap) -> DetectSettings:
@@ -193,10 +220,10 @@ def _settings(values: flags.FlagValues, info: ModelInfo, labels: LabelMap) -> De
     except (ValueError, ZeroDivisionError) as error:
         raise UsageError(f"--sample_fps={values.sample_fps}, --frame_stride={values.frame_stride}: {error}") from None
     return DetectSettings(
-        output=os.path.abspath(values.output),
-        model=ModelIdentity(os.path.basename(os.path.abspath(values.model)), info.kind, info.fingerprint),
-        model_path=os.path.abspath(values.model),
-        label_map_path=os.path.abspath(values.label_map) if values.label_map else None,
+        output=storage.absolute(values.output),
+        model=ModelIdentity(os.path.basename(storage.absolute(values.model)), info.kind, info.fingerprint),
+        model_path=storage.absolute(values.model),
+        label_map_path=storage.absolute(values.label_map) if values.label_map else None,
         trust_model=values.trust_model,
         labels=dict(labels.names),
         batch_size=values.batch_size,
@@ -235,8 +262,6 @@ def _font(path: str | None, labels: LabelMap, *, is_drawn: bool) -> Font | None:
 def _with_log_folder(values: flags.FlagValues, settings: DetectSettings) -> DetectSettings:
     if not values.logdir:
         return settings
-    from dataclasses import replace
-
     from transforms.detections.tensorboard_log import TensorBoardMissing, new_run_folder, require_tensorboard
 
     try:

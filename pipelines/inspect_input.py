@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from pipelines.flags import HELP_FLAGS, UsageError, help_text
+from transforms import storage
 
 if TYPE_CHECKING:
     from transforms.videos.probe import VideoProbe
@@ -46,6 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, flags.Error, ModelRefused, LabelMapRefused) as error:
         print(f"boxmill inspect: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"boxmill inspect: {error.filename}: {error.strerror}", file=sys.stderr)
+        return EXIT_REFUSED
     return EXIT_OK
 
 
@@ -66,13 +72,12 @@ def describe(path: str, label_map: str | None = None, stream: int | None = None)
       UsageError: nothing is there, or it is nothing that Boxmill knows.
       ModelRefused, LabelMapRefused: see ``inspect_model`` and ``labels_of``.
     """
-    if "://" in path:
-        return _describe_video(path, stream)
-    if not os.path.exists(path):
+    is_folder = storage.is_folder(path)
+    if not is_folder and not storage.exists(path):
         raise UsageError(f"{path}: there is no such file or folder")
-    if os.path.isdir(path) and os.path.exists(os.path.join(path, "manifest.json")):
+    if is_folder and storage.exists(os.path.join(path, "manifest.json")):
         return _describe_results(path)
-    if os.path.isdir(path) or path.lower().endswith(_MODEL_SUFFIXES):
+    if is_folder or path.lower().endswith(_MODEL_SUFFIXES):
         return _describe_model(path, label_map)
     return _describe_video(path, stream)
 
@@ -81,9 +86,11 @@ def _describe_model(path: str, label_map: str | None) -> str:
     from transforms.detectors.describe import describe as describe_model
     from transforms.detectors.inspection import inspect_model
     from transforms.detectors.loading import labels_of
+    from transforms.detectors.remote_models import local_model
 
-    info = inspect_model(path)
-    return describe_model(info, labels_of(info, label_map))
+    with local_model(path, label_map) as (model, labels):
+        info = inspect_model(model)
+        return describe_model(info, labels_of(info, labels)).replace(model, path)
 
 
 def _describe_results(path: str) -> str:
@@ -164,10 +171,12 @@ def _describe_video(path: str, stream: int | None) -> str:
     from transforms.videos.deadline import TookTooLong, call_within
     from transforms.videos.probe import probe_video
     from transforms.videos.reasons import VideoRefused
-    from transforms.videos.remote_videos import source_of
+    from transforms.videos.remote_videos import require_all_read, source_of
 
+    source = source_of(path)
     try:
-        probe = call_within(lambda: probe_video(source_of(path), stream=stream), _PROBE_SECONDS)
+        probe = call_within(lambda: probe_video(source, stream=stream), _PROBE_SECONDS)
+        require_all_read(source)
     except TookTooLong as error:
         raise UsageError(f"{path}: {error}") from None
     if isinstance(probe, VideoRefused):

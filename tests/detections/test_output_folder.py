@@ -12,7 +12,6 @@ from transforms.detections.output_folder import (
     OutputRefused,
     claimed_output,
     commit,
-    put_in_place,
     read_manifest,
     uncommit,
     video_folder_name,
@@ -108,12 +107,3 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         assert not path.exists()
     assert [file.name for file in path.parent.iterdir()] == ["file"]
     assert path.read_text() == "whole"
-
-
-def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
-    for text in ("old", "new"):
-        (tmp_path / ".next").mkdir()
-        (tmp_path / ".next/file").write_text(text)
-        put_in_place(str(tmp_path / ".next"), str(tmp_path / "final"))
-        assert (tmp_path / "final/file").read_text() == text
-    assert [path.name for path in tmp_path.iterdir()] == ["final"]

@@ -70,12 +70,16 @@ class DetectRun:
 
 
 def run_detect(
-    capsys: pytest.CaptureFixture[str], videos: Sequence[Path] | Path, model: Path, output: Path, *flags: str
+    capsys: pytest.CaptureFixture[str],
+    videos: Sequence[Path] | Path | str,
+    model: Path | str,
+    output: Path | str,
+    *flags: str,
 ) -> DetectRun:
     """Runs the command in this process."""
-    listed = [videos] if isinstance(videos, Path) else videos
+    listed = [videos] if isinstance(videos, Path | str) else videos
     argv = [*(f"--videos={video}" for video in listed), f"--model={model}", f"--output={output}", *flags]
     capsys.readouterr()
     code = detect_video.main(argv)
     captured = capsys.readouterr()
-    return DetectRun(code, captured.out, captured.err, output)
+    return DetectRun(code, captured.out, captured.err, Path(output))

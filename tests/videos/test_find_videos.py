@@ -5,11 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.videos.clips import write_clip
 from transforms.videos.find_videos import VideosNotFound, display_name, find_videos
-from transforms.videos.probe import VideoProbe, probe_video
-from transforms.videos.remote_videos import RemoteVideo, match_files, source_of
-from transforms.videos.sources import fingerprint
 
 
 @pytest.fixture
@@ -55,17 +51,3 @@ def test_nothing_found_is_told_by_name(name: str, folder: Path) -> None:
 def test_display_names_are_text() -> None:
     assert display_name("x/" + os.fsdecode(b"\xff.mp4")) == "\N{REPLACEMENT CHARACTER}.mp4"
     assert display_name("/a/한.mp4") == "한.mp4"
-
-
-def test_beams_file_systems_open_videos_that_can_be_sought(tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", 12)
-    remote = RemoteVideo(str(clip))
-    probe = probe_video(remote)
-    assert isinstance(probe, VideoProbe)
-    assert probe == probe_video(clip)
-    assert fingerprint(remote) == fingerprint(clip)
-    assert source_of("gs://bucket/a.mp4") == RemoteVideo("gs://bucket/a.mp4")
-    assert source_of(str(clip)) == str(clip)
-    assert [(path, size) for path, size, _ in match_files(str(tmp_path / "*.mp4"))] == [
-        (str(clip), clip.stat().st_size)
-    ]

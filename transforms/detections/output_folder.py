@@ -7,22 +7,26 @@
     OUTPUT/.boxmill/segments/            raw detections of every finished segment, by content
     OUTPUT/.boxmill/inputs.json          files of the last complete run, to tell that none has changed
     OUTPUT/.boxmill/pixels/              drawn segments and record parts; gone when their video is finished
+    OUTPUT/.boxmill/lock                 held by the run that writes
+
+OUTPUT is a local folder, or one in Google Cloud Storage (``gs://bucket/folder``).
 """
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from transforms import storage
 from transforms.detections.detect_settings import DetectSettings
 from transforms.detections.segment_findings import (
     FindingsUnreadable,
@@ -30,14 +34,16 @@ from transforms.detections.segment_findings import (
     findings_bytes,
     parse_findings,
 )
-from transforms.storage.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
+from transforms.storage.atomic_file import TEMPORARY_SUFFIX, sync_folder
+from transforms.storage.lease import Lease, LeaseTaken, held_lease
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
 KIND = "detections"
 WORK_FOLDER = ".boxmill"
 _MAX_STEM_BYTES = 180
-_NEXT, _OLD = ".next", ".old"
+# Of folders of results in the making, and of those that they replace.
+NEXT, OLD = ".next", ".old"
 
 
 class OutputRefused(Exception):
@@ -82,10 +88,7 @@ class OutputFolder:
     def has_findings(self, settings: DetectSettings) -> bool:
         """Whether any segment of any video is finished with these settings."""
         ending = f"-{settings.inference_key()}.npz"
-        for _, _, names in os.walk(os.path.join(self.work, "segments")):
-            if any(name.endswith(ending) for name in names):
-                return True
-        return False
+        return any(file.path.endswith(ending) for file in storage.walk(os.path.join(self.work, "segments")))
 
 
 def video_folder_name(name: str, fingerprint: str) -> str:
@@ -98,22 +101,26 @@ def video_folder_name(name: str, fingerprint: str) -> str:
 
 def save_findings(path: str, findings: SegmentFindings) -> None:
     """Stores findings whole or not at all."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_atomically(path, findings_bytes(findings))
+    storage.write_whole(path, findings_bytes(findings))
 
 
 def load_findings(path: str) -> SegmentFindings | None:
     """Stored findings; None where there are none, or none that can be read."""
     try:
-        with open(path, "rb") as file:
-            return parse_findings(file.read())
+        return parse_findings(storage.read_bytes(path))
     except (FileNotFoundError, FindingsUnreadable):
         return None
 
 
 @contextmanager
 def whole_file(path: str) -> Iterator[str]:
-    """The path of an empty file to write to by name; at the end of the block it gets the name ``path``, durably."""
+    """A local path to write to; at the end of the block the file gets the name ``path``, durably."""
+    if storage.is_remote(path):
+        with tempfile.NamedTemporaryFile(prefix="boxmill-", suffix=os.path.splitext(path)[1]) as file:
+            yield file.name
+            with open(file.name, "rb") as written:
+                storage.write_whole(path, written)
+        return
     os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
     try:
@@ -127,43 +134,76 @@ def whole_file(path: str) -> Iterator[str]:
             os.unlink(temporary)
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimedFolder(OutputFolder):
+    """A folder of results that this run alone writes to.
+
+    Attributes:
+      lease: of remote storage.
+    """
+
+    lease: Lease | None = None
+
+    def require_claim(self) -> None:
+        """Raises OutputRefused when another run has taken the folder over."""
+        if self.lease is not None and self.lease.is_lost:
+            raise OutputRefused(
+                f"another run has taken over {self.path}, since this one could not reach it for a while; run again "
+                "when that one has ended"
+            )
+
+
 @contextmanager
-def claimed_output(path: str) -> Iterator[OutputFolder]:
+def claimed_output(path: str) -> Iterator[ClaimedFolder]:
     """Makes the folder and keeps other runs out of it; the lock dies with the process that holds it.
 
     Raises:
       OutputRefused: another run is at it, it is not ours, or it cannot be written.
     """
-    folder = OutputFolder(os.path.abspath(path))
-    try:
-        _refuse_foreign_folder(folder)
-        os.makedirs(folder.work, exist_ok=True)
-        descriptor = os.open(os.path.join(folder.work, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise OutputRefused(f"cannot write to {path}: {error.strerror}; choose another --output") from None
+    folder = OutputFolder(storage.absolute(path))
+    lock = os.path.join(folder.work, "lock")
+    with ExitStack() as stack:
+        lease = None
+        try:
+            _refuse_foreign_folder(folder)
+            if storage.is_remote(path):
+                lease = stack.enter_context(held_lease(lock))
+            else:
+                stack.enter_context(_flocked(lock))
+        except OSError as error:
+            raise OutputRefused(f"cannot write to {path}: {error.strerror}; choose another --output") from None
+        except LeaseTaken:
+            raise OutputRefused(
+                f"another run is writing to {path}; wait for it to end, or choose another --output"
+            ) from None
+        yield ClaimedFolder(folder.path, lease)
+
+
+@contextmanager
+def _flocked(path: str) -> Iterator[None]:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OutputRefused(
-                f"another run is writing to {path}; wait for it to end, or choose another --output"
-            ) from None
-        yield folder
+            raise LeaseTaken(path) from None
+        yield
     finally:
         os.close(descriptor)
 
 
 def _refuse_foreign_folder(folder: OutputFolder) -> None:
-    if os.path.isdir(folder.path) and os.listdir(folder.path) and not os.path.isdir(folder.work):
+    files, folders = storage.list_folder(folder.path)
+    if (files or folders) and folder.work not in folders:
         raise OutputRefused(f"{folder.path} is not empty and holds no detections; choose another --output")
 
 
 def read_manifest(folder: str) -> dict[str, Any] | None:
     """The manifest of a run, or of one video; None where there is none of ours."""
     try:
-        with open(os.path.join(folder, MANIFEST_FILE), "rb") as file:
-            manifest = json.load(file)
-    except (OSError, ValueError):
+        manifest = json.loads(storage.read_bytes(os.path.join(folder, MANIFEST_FILE)))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     is_ours = isinstance(manifest, dict) and manifest.get("kind") == KIND
     return manifest if is_ours and manifest.get("format_version") == FORMAT_VERSION else None
@@ -171,11 +211,9 @@ def read_manifest(folder: str) -> dict[str, Any] | None:
 
 def uncommit(folder: OutputFolder) -> None:
     """Takes away the manifest of an earlier run: from here on the folder is not complete."""
-    try:
-        os.unlink(os.path.join(folder.path, MANIFEST_FILE))
-    except FileNotFoundError:
-        return
-    sync_folder(folder.path)
+    storage.delete(os.path.join(folder.path, MANIFEST_FILE))
+    if not storage.is_remote(folder.path):
+        sync_folder(folder.path)
 
 
 def commit(folder: OutputFolder, manifest: Mapping[str, Any]) -> None:
@@ -184,53 +222,22 @@ def commit(folder: OutputFolder, manifest: Mapping[str, Any]) -> None:
     Raises:
       FileExistsError: somebody else has.
     """
-    with AtomicFile(os.path.join(folder.path, MANIFEST_FILE)) as file:
-        file.write([manifest_bytes(manifest)])
-        file.commit_exclusively()
+    storage.write_exclusively(os.path.join(folder.path, MANIFEST_FILE), manifest_bytes(manifest))
 
 
 def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
     return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def aside(final: str) -> str:
-    """Where a folder is made that will be put in place of ``final``: empty, and hidden."""
-    path = os.path.join(os.path.dirname(final), f".{os.path.basename(final)}{_NEXT}")
-    shutil.rmtree(path, ignore_errors=True)
-    os.makedirs(path)
-    return path
-
-
-def put_in_place(new: str, final: str) -> None:
-    """Gives a finished folder its final name, durably; one that has the name is removed."""
-    sync_file_system(new)
-    old = f"{new}{_OLD}"
-    if os.path.exists(final):
-        shutil.rmtree(old, ignore_errors=True)
-        os.rename(final, old)
-    os.rename(new, final)
-    sync_folder(os.path.dirname(final))
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def sync_file_system(path: str) -> None:
-    """Makes all that was written below a path durable: one call, however many files there are."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), path)
-    finally:
-        os.close(descriptor)
-
-
 def remove_leftovers(folder: OutputFolder, *, keep_segments: bool) -> None:
     """Removes what a complete folder does not need: pixels, files of killed writers and, on request, the store."""
-    shutil.rmtree(os.path.join(folder.work, "pixels"), ignore_errors=True)
+    storage.delete_folder(os.path.join(folder.work, "pixels"))
     if not keep_segments:
-        shutil.rmtree(os.path.join(folder.work, "segments"), ignore_errors=True)
+        storage.delete_folder(os.path.join(folder.work, "segments"))
+    if storage.is_remote(folder.path):  # there every file appears whole, and under its own name
+        return
     for entry in os.scandir(folder.path):
-        if entry.name.startswith(".") and entry.name.endswith((_NEXT, _OLD)):
+        if entry.name.startswith(".") and entry.name.endswith((NEXT, OLD)):
             shutil.rmtree(entry.path, ignore_errors=True)
     for place, _, names in os.walk(folder.work):
         for name in names:

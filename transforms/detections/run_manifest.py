@@ -7,16 +7,18 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
+from transforms import storage
 from transforms.detections.detect_settings import DetectSettings
 from transforms.detections.output_folder import FORMAT_VERSION, KIND, OutputFolder, read_manifest
-from transforms.storage.atomic_file import write_atomically
 from transforms.videos.find_videos import VideoFile
 from transforms.videos.reasons import TRIED_AGAIN
 
 _INPUTS_FILE = "inputs.json"
+_READS_AT_ONCE = 16
 _OF_A_VIDEO = ("video", "folder", "status", "reason", "detail", "counts", "warnings")
 
 
@@ -53,7 +55,7 @@ def run_manifest(
 
 def remember_inputs(folder: OutputFolder, files: Sequence[VideoFile]) -> None:
     """Notes, beside the work that is kept, by which a later run tells that no file has changed."""
-    write_atomically(os.path.join(folder.work, _INPUTS_FILE), _noted(files))
+    storage.write_whole(os.path.join(folder.work, _INPUTS_FILE), _noted(files))
 
 
 def _noted(files: Sequence[VideoFile]) -> bytes:
@@ -62,8 +64,7 @@ def _noted(files: Sequence[VideoFile]) -> bytes:
 
 def _are_as_noted(folder: OutputFolder, files: Sequence[VideoFile]) -> bool:
     try:
-        with open(os.path.join(folder.work, _INPUTS_FILE), "rb") as file:
-            return file.read() == _noted(files)
+        return storage.read_bytes(os.path.join(folder.work, _INPUTS_FILE)) == _noted(files)
     except FileNotFoundError:
         return False
 
@@ -79,8 +80,11 @@ def finished_run(folder: OutputFolder, settings: DetectSettings, files: Sequence
         json.dumps(manifest.get(key), sort_keys=True) == json.dumps(wanted[key], sort_keys=True)
         for key in ("model", "settings", "classes", "inputs")
     )
-    complete = all(_is_there(folder, video) for video in manifest["videos"])
-    return manifest if same and complete and _are_as_noted(folder, files) else None
+    if not same or not _are_as_noted(folder, files):
+        return None
+    with ThreadPoolExecutor(_READS_AT_ONCE) as threads:
+        complete = all(threads.map(lambda video: _is_there(folder, video), manifest["videos"]))
+    return manifest if complete else None
 
 
 def _is_there(folder: OutputFolder, video: Mapping[str, Any]) -> bool:

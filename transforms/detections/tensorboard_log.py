@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from PIL import Image
 
+from transforms import storage
 from transforms.detections.detect_settings import DetectSettings
 from transforms.detections.drawing import draw_detections
 from transforms.detections.output_folder import load_findings
@@ -25,7 +26,6 @@ from transforms.detections.segment_findings import FrameRows
 from transforms.detections.segment_outcome import SegmentOutcome
 from transforms.detections.video_results import DETECTIONS_FILE, FRAMES_FILE
 from transforms.shards.record_framing import frame_record
-from transforms.storage.atomic_file import AtomicFile
 from transforms.videos.deadline import TookTooLong, ahead_within
 from transforms.videos.decoding import SegmentDecoder
 from transforms.videos.reasons import VideoRefused
@@ -33,6 +33,7 @@ from transforms.videos.remote_videos import source_of
 from transforms.videos.segments import SegmentSpec
 from transforms.videos.video_parts import ProbedVideo
 
+_CLAIM_FILE = ".detect"
 _FILE_VERSION = "brain.Event:2"
 _IMAGES = 4
 _BUCKETS = 1000
@@ -58,12 +59,16 @@ def new_run_folder(logdir: str) -> str:
     Raises:
       OSError: it cannot be made.
     """
-    os.makedirs(logdir, exist_ok=True)
+    if not storage.is_remote(logdir):
+        os.makedirs(logdir, exist_ok=True)
     number = 1
     while True:
-        folder = os.path.join(os.path.abspath(logdir), f"detect-{number:04d}")
+        folder = os.path.join(storage.absolute(logdir), f"detect-{number:04d}")
         try:
-            os.mkdir(folder)
+            if storage.is_remote(logdir):  # where no folder is without a file
+                storage.write_exclusively(f"{folder}/{_CLAIM_FILE}", b"")
+            else:
+                os.mkdir(folder)
             return folder
         except FileExistsError:
             number += 1
@@ -78,17 +83,15 @@ def log_video(
 ) -> None:
     """Writes the event file of one video, whole; the step is the frame's index."""
     results = os.path.join(settings.output, manifest["folder"])
-    if not os.path.exists(os.path.join(results, FRAMES_FILE)):
+    if not storage.exists(os.path.join(results, FRAMES_FILE)):
         return
     entries = [*_rates(outcomes), *_counts(results), *_images(video, outcomes, settings)]
-    folder = os.path.join(run_folder, manifest["folder"])
-    os.makedirs(folder, exist_ok=True)
     now = time.time()
-    with AtomicFile(os.path.join(folder, f"events.out.tfevents.{int(now)}.boxmill")) as file:
-        file.write(_event(now, file_version=_FILE_VERSION))
-        for step, values in groupby(sorted(entries, key=lambda entry: entry[:2]), key=lambda entry: entry[0]):
-            file.write(_event(now, step=step, summary={"value": [value for _, _, value in values]}))
-        file.commit()
+    events = _event(now, file_version=_FILE_VERSION)
+    for step, values in groupby(sorted(entries, key=lambda entry: entry[:2]), key=lambda entry: entry[0]):
+        events += _event(now, step=step, summary={"value": [value for _, _, value in values]})
+    file = os.path.join(run_folder, manifest["folder"], f"events.out.tfevents.{int(now)}.boxmill")
+    storage.write_whole(file, b"".join(events))
 
 
 _Entry = tuple[int, str, dict[str, Any]]
@@ -103,11 +106,11 @@ def _rates(outcomes: Sequence[SegmentOutcome]) -> Iterator[_Entry]:
 
 def _counts(results: str) -> Iterator[_Entry]:
     """Detections of each class in each frame; of long videos, the mean over a few frames."""
-    frames = pq.read_table(os.path.join(results, FRAMES_FILE), columns=["frame_index", "status"]).to_pydict()
+    frames = _columns(os.path.join(results, FRAMES_FILE), "frame_index", "status")
     processed = [
         index for index, status in zip(frames["frame_index"], frames["status"], strict=True) if status == "processed"
     ]
-    columns = pq.read_table(os.path.join(results, DETECTIONS_FILE), columns=["frame_index", "label"]).to_pydict()
+    columns = _columns(os.path.join(results, DETECTIONS_FILE), "frame_index", "label")
     by_frame: dict[int, Counter[str]] = {}
     for index, label in zip(columns["frame_index"], columns["label"], strict=True):
         by_frame.setdefault(index, Counter())[label] += 1
@@ -118,6 +121,12 @@ def _counts(results: str) -> Iterator[_Entry]:
         total: Counter[str] = sum((by_frame.get(index, Counter()) for index in bucket), Counter())
         for label in labels:
             yield _scalar(bucket[0], f"detections/{label}", total[label] / len(bucket))
+
+
+def _columns(path: str, *names: str) -> dict[str, list[Any]]:
+    with storage.open_file(path) as file:
+        columns: dict[str, list[Any]] = pq.read_table(file, columns=list(names)).to_pydict()
+    return columns
 
 
 def _images(video: ProbedVideo, outcomes: Sequence[SegmentOutcome], settings: DetectSettings) -> Iterator[_Entry]:

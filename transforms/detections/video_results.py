@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms import storage
 from transforms.detections.annotated_video import join_segments
 from transforms.detections.detect_settings import DetectSettings
 from transforms.detections.exports import EXPORTS, write_files
@@ -19,10 +20,8 @@ from transforms.detections.output_folder import (
     KIND,
     MANIFEST_FILE,
     OutputFolder,
-    aside,
     load_findings,
     manifest_bytes,
-    put_in_place,
     read_manifest,
     video_folder_name,
 )
@@ -38,6 +37,7 @@ from transforms.detections.tables import (
     with_facts,
     write_canonical,
 )
+from transforms.detections.video_folder import NewFolder, new_folder
 from transforms.shards.label_map import label_map_text
 from transforms.videos.frame_ledger import (
     FrameCounts,
@@ -49,7 +49,7 @@ from transforms.videos.frame_ledger import (
 )
 from transforms.videos.probe import VideoProbe
 from transforms.videos.reasons import TRIED_AGAIN, VideoReason, VideoRefused
-from transforms.videos.remote_videos import source_of
+from transforms.videos.remote_videos import require_all_read, source_of
 from transforms.videos.video_parts import ProbedVideo
 
 DETECTIONS_FILE, FRAMES_FILE = "detections.parquet", "frames.parquet"
@@ -128,15 +128,13 @@ def write_results(
         return finished
     if not video.fingerprint:  # not even its bytes could be read, so there is nothing to name a folder by
         return _refused(video, name, settings)
-    final = OutputFolder(settings.output).video(name, video.fingerprint)
-    new = aside(final)
-    if isinstance(video.probe, VideoRefused):
-        manifest = _refused(video, name, settings)
-    else:
-        manifest = _write_probed(new, video, video.probe, name, outcomes, settings)
-    with open(os.path.join(new, MANIFEST_FILE), "wb") as file:
-        file.write(manifest_bytes(manifest))
-    put_in_place(new, final)
+    with new_folder(OutputFolder(settings.output).video(name, video.fingerprint)) as new:
+        if isinstance(video.probe, VideoRefused):
+            manifest = _refused(video, name, settings)
+        else:
+            manifest = _write_probed(new, video, video.probe, name, outcomes, settings)
+        Path(new.path, MANIFEST_FILE).write_bytes(manifest_bytes(manifest))
+        new.put_in_place()
     return manifest
 
 
@@ -147,7 +145,7 @@ def _refused(video: ProbedVideo, name: str, settings: DetectSettings) -> dict[st
 
 
 def _write_probed(
-    folder: str,
+    new: NewFolder,
     video: ProbedVideo,
     probe: VideoProbe,
     name: str,
@@ -157,7 +155,7 @@ def _write_probed(
     facts = VideoFacts(name, probe.time_base, probe.width, probe.height, settings.model.fingerprint)
     account = _Account()
     tables = _tables(outcomes, facts, settings, account)
-    detections = write_canonical(os.path.join(folder, DETECTIONS_FILE), with_facts(DETECTION_SCHEMA, facts), tables)
+    detections = write_canonical(os.path.join(new.path, DETECTIONS_FILE), with_facts(DETECTION_SCHEMA, facts), tables)
     status, reason, detail = "rejected", None, ""
     counts = count_frames(account.records)
     try:
@@ -166,13 +164,13 @@ def _write_probed(
     except LedgerNotClosed as error:
         reason, detail = VideoReason.LEDGER_NOT_CLOSED, str(error)
     frames = frame_table(facts, account.records, account.found)
-    write_canonical(os.path.join(folder, FRAMES_FILE), with_facts(FRAME_SCHEMA, facts), [frames])
+    write_canonical(os.path.join(new.path, FRAMES_FILE), with_facts(FRAME_SCHEMA, facts), [frames])
     manifest = _manifest(video, name, settings, status, reason, detail, counts, account, detections)
     manifest["counts"]["segments"] = len(outcomes)
     if counts.processed:
-        manifest["exports"] = _write_exports(folder, video, probe, settings)
+        manifest["exports"] = _write_exports(new, video, probe, settings)
         if settings.annotated_video:
-            manifest["annotated_video"] = _write_annotated(folder, video, probe, settings)
+            manifest["annotated_video"] = _write_annotated(new.path, video, probe, settings)
     return manifest
 
 
@@ -198,48 +196,52 @@ def _tables(
 
 
 def _write_exports(
-    folder: str, video: ProbedVideo, probe: VideoProbe, settings: DetectSettings
+    new: NewFolder, video: ProbedVideo, probe: VideoProbe, settings: DetectSettings
 ) -> dict[str, list[str]]:
     """Writes ``exports/``; returns what is in it, a list of up to so many files for each format."""
     written: dict[str, list[str]] = {}
-    target = Path(folder, EXPORTS_FOLDER)
+    target = Path(new.path, EXPORTS_FOLDER)
     plain = [name for name in sorted(settings.exports) if name in EXPORTS]
     if plain:
-        detections = pq.read_table(os.path.join(folder, DETECTIONS_FILE))
-        frames = pq.read_table(os.path.join(folder, FRAMES_FILE))
+        detections = pq.read_table(os.path.join(new.path, DETECTIONS_FILE))
+        frames = pq.read_table(os.path.join(new.path, FRAMES_FILE))
         for name in plain:
             paths = write_files(target / name, EXPORTS[name](detections, frames, settings.labels))
-            written[name] = [path.relative_to(folder).as_posix() for path in paths[:_LISTED]]
+            written[name] = [path.relative_to(new.path).as_posix() for path in paths[:_LISTED]]
     if "tfrecord" in settings.exports:
-        written["tfrecord"] = _write_records(target / "tfrecord", video, probe, settings)
+        written["tfrecord"] = _write_records(new, video, probe, settings)
     return written
 
 
-def _write_records(target: Path, video: ProbedVideo, probe: VideoProbe, settings: DetectSettings) -> list[str]:
+def _write_records(new: NewFolder, video: ProbedVideo, probe: VideoProbe, settings: DetectSettings) -> list[str]:
     """A shard for each segment, so that nothing is copied, and the label map."""
-    target.mkdir(parents=True)
+    folder = f"{EXPORTS_FOLDER}/tfrecord"
+    Path(new.path, folder).mkdir(parents=True)
     parts = [files[RECORDS] for files in _product_files(video, probe, settings)]
     stem = PurePath(video.names[0]).stem
     names = []
     for number, part in enumerate(parts):
-        names.append(f"{stem}.tfrecord-{number:05d}-of-{len(parts):05d}")
-        os.link(part, target / names[-1])
+        names.append(f"{folder}/{stem}.tfrecord-{number:05d}-of-{len(parts):05d}")
+        new.take_in(part, names[-1])
     if settings.labels:
         ids = {label: class_id for class_id, label in sorted(settings.labels.items())}
-        names.append("label_map.pbtxt")
-        (target / names[-1]).write_text(label_map_text(ids), encoding="utf-8")
-    return [f"{EXPORTS_FOLDER}/tfrecord/{name}" for name in names]
+        names.append(f"{folder}/label_map.pbtxt")
+        Path(new.path, names[-1]).write_text(label_map_text(ids), encoding="utf-8")
+    return names
 
 
 def _write_annotated(folder: str, video: ProbedVideo, probe: VideoProbe, settings: DetectSettings) -> dict[str, Any]:
+    source = source_of(video.path)
+    drawn = (files[DRAWN] for files in _product_files(video, probe, settings))
     joined = join_segments(
         os.path.join(folder, ANNOTATED_FILE),
-        [files[DRAWN] for files in _product_files(video, probe, settings)],
-        source_of(video.path),
+        (storage.open_file(file) if storage.is_remote(file) else file for file in drawn),
+        source,
         stream=probe.stream_index,
         time_base=probe.time_base,
         frame_duration=probe.frame_duration,
     )
+    require_all_read(source)
     return {"file": ANNOTATED_FILE, **asdict(joined)}
 
 

@@ -15,6 +15,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.utils.shared import Shared
 
+from transforms import storage
 from transforms.detections.detect_settings import DetectSettings
 from transforms.detections.output_folder import OutputFolder, load_findings, save_findings
 from transforms.detections.pixel_products import product_files, writing_products
@@ -24,11 +25,13 @@ from transforms.detections.tables import VideoFacts
 from transforms.detectors.detector import Detector
 from transforms.detectors.freed_memory import keep_freed_memory
 from transforms.detectors.loading import load_detector
+from transforms.detectors.refusal import ModelRefused
+from transforms.detectors.remote_models import local_model
 from transforms.detectors.segment_detection import RUNS_AT_ONCE, SegmentTimes, detect_in_segment
 from transforms.videos.deadline import TookTooLong, ahead_within
 from transforms.videos.decoding import DecodedFrame, SegmentDecoder
 from transforms.videos.frame_ledger import count_frames
-from transforms.videos.remote_videos import source_of
+from transforms.videos.remote_videos import require_all_read, source_of
 from transforms.videos.video_parts import VideoPart
 
 NAMESPACE = "boxmill"
@@ -54,13 +57,18 @@ class LoadedModel:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it tells users what its own functions do
         keep_freed_memory()
         begun = time.monotonic()
-        self.detector: Detector = load_detector(
-            settings.model_path,
-            label_map=settings.label_map_path,
-            batch_size=settings.batch_size,
-            floor=settings.floor,
-            trust_model=settings.trust_model,
-        )
+        with local_model(settings.model_path, settings.label_map_path) as (model, label_map):
+            self.detector: Detector = load_detector(
+                model,
+                label_map=label_map,
+                batch_size=settings.batch_size,
+                floor=settings.floor,
+                trust_model=settings.trust_model,
+            )
+        if self.detector.info.fingerprint != settings.model.fingerprint:
+            raise ModelRefused(
+                f"Model {settings.model_path}: it was changed while the run was under way; run it again."
+            )
         self.load_ms = round(1000 * (time.monotonic() - begun))
         self.runs = ThreadPoolExecutor(RUNS_AT_ONCE, thread_name_prefix="model")
         self._lock = threading.Lock()
@@ -108,7 +116,7 @@ class _DetectSegmentDoFn(beam.DoFn):
         index, first = part.spec.index, part.spec.first_frame_index
         known = load_findings(path)
         if known is not None:
-            missing = {kind: file for kind, file in files.items() if not os.path.exists(file)}
+            missing = {kind: file for kind, file in files.items() if not storage.exists(file)}
             cut_short = redraw(part, known, settings, missing) if missing else ""
             _count_reused(known)
             yield part.fingerprint, SegmentOutcome(index, path, first, reused=True, cut_short=cut_short)
@@ -149,7 +157,7 @@ def infer(
     part: VideoPart, model: LoadedModel, settings: DetectSettings, files: Mapping[str, str], times: SegmentTimes
 ) -> SegmentFindings:
     """A segment's findings by the model; ``files`` are written on the way."""
-    spec = part.spec
+    spec, source = part.spec, source_of(part.path)
 
     with writing_products(files, _facts(part, settings), Fraction(part.pixel_aspect), settings) as sink:
 
@@ -158,7 +166,7 @@ def infer(
             sink(frame, rows)
 
         findings = detect_in_segment(
-            SegmentDecoder(source_of(part.path), spec),
+            SegmentDecoder(source, spec),
             spec,
             model.detector.detect,
             batch_size=settings.batch_size,
@@ -169,6 +177,7 @@ def infer(
             times=times,
             runs=model.runs,
         )
+        require_all_read(source)
     return replace(findings, warnings=model.detector.warnings)
 
 
@@ -180,12 +189,14 @@ def redraw(part: VideoPart, findings: SegmentFindings, settings: DetectSettings,
     """
     known = {rows.frame_index: rows for rows in findings.frames}
     processed = {record.frame_index for record in findings.records if record.status == "processed"}
-    decoder = SegmentDecoder(source_of(part.path), part.spec)
+    source = source_of(part.path)
+    decoder = SegmentDecoder(source, part.spec)
     with writing_products(files, _facts(part, settings), Fraction(part.pixel_aspect), settings) as sink:
         try:
             for frame in ahead_within(decoder, settings.segment_limit_seconds):
                 if frame.frame_index in processed:
                     sink(frame, known.get(frame.frame_index) or FrameRows.none(frame.frame_index))
+            require_all_read(source)
         except TookTooLong as error:
             return f"drawn frames and records of segment {part.spec.index} are cut short: {error}"
     return ""

@@ -25,7 +25,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,7 @@ def find_label_map(model: str | os.PathLike[str]) -> Path | None:
     place = Path(os.path.abspath(model))
     folder = place if place.is_dir() else place.parent
     for near in (folder, folder.parent):
-        named = [file for file in sorted(near.iterdir()) if _LABEL_FILE.fullmatch(file.stem) and file.is_file()]
+        named = [file for file in sorted(near.iterdir()) if is_label_file(file.name) and file.is_file()]
         for suffix in _SUFFIXES:
             files = [file for file in named if file.suffix.lower() == suffix]
             if len(files) > 1:
@@ -121,6 +121,11 @@ def find_label_map(model: str | os.PathLike[str]) -> Path | None:
             if files:
                 return files[0]
     return None
+
+
+def is_label_file(name: str) -> bool:
+    """Whether a file is named like one of labels."""
+    return PurePath(name).suffix.lower() in _SUFFIXES and _LABEL_FILE.fullmatch(PurePath(name).stem) is not None
 
 
 def _collect(entries: Iterable[tuple[int, str]]) -> dict[int, str]:

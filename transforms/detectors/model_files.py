@@ -15,8 +15,12 @@ from transforms.detectors.refusal import ModelRefused
 SAVED_MODEL_FILE = "saved_model.pb"
 FROZEN_GRAPH_FILE = "frozen_inference_graph.pb"
 
+# Of a SavedModel's files besides its graph.
+PART_FOLDERS = ("variables", "assets")
+
 _TFLITE_IDENTIFIER = b"TFL3"  # At byte 4 of the file: https://www.tensorflow.org/lite schema, file_identifier.
 _TFLITE_SUFFIXES = (".tflite", ".lite")
+GRAPH_SUFFIXES = (".pb", *_TFLITE_SUFFIXES)
 _KERAS_ADVICE = (
     "Keras files hold code to be run as well as weights, and no detection signature: export the model as a"
     " SavedModel with outputs detection_boxes, detection_scores, detection_classes and num_detections"
@@ -80,9 +84,7 @@ def _in_folder(folder: Path) -> ModelFiles:
             return _in_file(candidate)
     if (folder / FROZEN_GRAPH_FILE).is_file():
         return _in_file(folder / FROZEN_GRAPH_FILE)
-    graphs = sorted(
-        file for file in folder.iterdir() if file.suffix.lower() in (".pb", *_TFLITE_SUFFIXES) and file.is_file()
-    )
+    graphs = sorted(file for file in folder.iterdir() if file.suffix.lower() in GRAPH_SUFFIXES and file.is_file())
     if len(graphs) == 1:
         return _in_file(graphs[0])
     names = sorted(file.name for file in folder.iterdir())
@@ -117,7 +119,7 @@ def _in_file(file: Path) -> ModelFiles:
     if file.name != SAVED_MODEL_FILE:
         return ModelFiles("protobuf", file, (file,))
     # Only what decides the computation: a label map put beside it must not make it another model.
-    inside = (file.parent / folder for folder in ("variables", "assets"))
+    inside = (file.parent / folder for folder in PART_FOLDERS)
     return ModelFiles("protobuf", file, (file, *_files_below(inside)))
 
 

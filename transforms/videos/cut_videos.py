@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from transforms.storage.paths import is_remote
 from transforms.videos.cut_settings import CutSettings
 from transforms.videos.deadline import TookTooLong, call_within
 from transforms.videos.find_videos import VideoFile
 from transforms.videos.probe import VideoProbe, describe, probe_video
 from transforms.videos.reasons import VideoReason, VideoRefused
-from transforms.videos.remote_videos import source_of
+from transforms.videos.remote_videos import require_all_read, source_of
 from transforms.videos.sources import fingerprint
 from transforms.videos.video_parts import ProbedVideo, VideoPart
 
@@ -26,7 +27,11 @@ IsWanted = Callable[[ProbedVideo], bool]
 
 
 def probe_file(file: VideoFile, settings: CutSettings) -> tuple[str, ProbedVideo]:
-    """Probes one file; the key is the same for files of equal content."""
+    """Probes one file; the key is the same for files of equal content.
+
+    Raises:
+      OSError: remote storage failed for good.
+    """
     source = source_of(file.path)
     content = ""
     probe: VideoProbe | VideoRefused
@@ -35,9 +40,12 @@ def probe_file(file: VideoFile, settings: CutSettings) -> tuple[str, ProbedVideo
         probe = call_within(
             lambda: probe_video(source, stream=settings.stream, max_pixels=settings.max_pixels), settings.limit_seconds
         )
+        require_all_read(source)
     except TookTooLong as error:
         probe = VideoRefused(VideoReason.PROBE_TIMEOUT, str(error))
     except OSError as error:
+        if is_remote(file.path) and not isinstance(error, FileNotFoundError | PermissionError):
+            raise  # the storage failed, not the video: another run goes on from here
         probe = VideoRefused(VideoReason.VIDEO_UNREADABLE, describe(error))
     _videos_probed.inc()
     key = content or "unread " + hashlib.sha256(file.path.encode("utf-8", "surrogateescape")).hexdigest()

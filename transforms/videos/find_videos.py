@@ -8,9 +8,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from transforms.storage.paths import has_pattern, is_remote
+
 _ENDINGS = "3g2 3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts nut ts webm wmv"
 VIDEO_SUFFIXES = frozenset(map(".{}".format, _ENDINGS.split()))
-_REMOTE = "://"
 
 
 class VideosNotFound(Exception):
@@ -22,7 +23,7 @@ class VideoFile:
     """A file that should be a video.
 
     Attributes:
-      path: to open it by; local, or with the scheme of a file system that Beam knows.
+      path: to open it by; local, or the URL of a storage (``gs://…``).
       name: without its folder, as text that any format can hold.
       size: in bytes.
       modified: seconds of the epoch.
@@ -51,11 +52,6 @@ def find_videos(patterns: Sequence[str]) -> list[VideoFile]:
     return [found[path] for path in sorted(found)]
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path has the scheme of a file system, as ``gs://``."""
-    return _REMOTE in path
-
-
 def display_name(path: str) -> str:
     """The last part of a path as NFC text; bytes that are no UTF-8 become replacement characters."""
     name = os.fsencode(os.path.basename(path)).decode("utf-8", "replace")
@@ -64,7 +60,7 @@ def display_name(path: str) -> str:
 
 def _meant_by(pattern: str) -> Iterator[VideoFile]:
     if is_remote(pattern):
-        yield from _matched(pattern) or filter(_is_video, _matched(f"{pattern.rstrip('/')}/**"))
+        yield from _meant_remotely(pattern)
         return
     if os.path.isfile(pattern):
         paths: Iterable[str] = [pattern]
@@ -77,14 +73,12 @@ def _meant_by(pattern: str) -> Iterator[VideoFile]:
         yield VideoFile(os.path.abspath(path), display_name(path), status.st_size, status.st_mtime)
 
 
-def _matched(pattern: str) -> list[VideoFile]:
-    from transforms.videos.remote_videos import match_files
+def _meant_remotely(pattern: str) -> Iterator[VideoFile]:
+    from transforms.videos.remote_videos import files_meant_by
 
-    return [VideoFile(path, display_name(path), size, modified) for path, size, modified in match_files(pattern)]
-
-
-def _is_video(file: VideoFile) -> bool:
-    return os.path.splitext(file.name)[1].lower() in VIDEO_SUFFIXES
+    for file in files_meant_by(pattern):
+        if has_pattern(pattern) or file.path == pattern or _is_video(file.path):
+            yield VideoFile(file.path, display_name(file.path), file.bytes, file.modified)
 
 
 def _videos_below(folder: str) -> Iterator[str]:
@@ -92,9 +86,12 @@ def _videos_below(folder: str) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = os.path.join(place, name)
-            is_video = os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES and not name.startswith(".")
-            if is_video and os.path.isfile(path):
+            if _is_video(name) and not name.startswith(".") and os.path.isfile(path):
                 yield path
+
+
+def _is_video(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
 
 
 def _not_found(pattern: str) -> str:

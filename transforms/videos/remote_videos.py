@@ -1,46 +1,68 @@
-"""Videos on the file systems that Beam knows (``gs://`` and others). Beam is imported where one is named."""
+"""Videos in remote storage (``gs://`` and others)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO, cast
+from dataclasses import dataclass, field
+from typing import BinaryIO
 
-from transforms.videos.find_videos import is_remote
+from transforms import storage
+from transforms.storage.file_system import FileStatus
+from transforms.storage.paths import fixed_folder, has_pattern, pattern_matcher
+from transforms.videos.block_cache import BlockCache
 from transforms.videos.sources import Source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RemoteVideo:
-    """Opens a file anew on each call; can be pickled, so that workers open it themselves."""
+    """Opens a file anew on each call, over blocks that all its calls share; can be pickled, without them."""
 
     path: str
+    _cache: BlockCache | None = field(default=None, init=False, repr=False, compare=False)
 
     def __call__(self) -> BinaryIO:
-        from apache_beam.io.filesystem import CompressionTypes
-        from apache_beam.io.filesystems import FileSystems
+        if self._cache is None:
+            path = self.path
+            self._cache = BlockCache(lambda: storage.open_file(path))
+        return self._cache.open()
 
-        # The bytes as they are: a name that ends with .gz does not make a video compressed.
-        return cast(BinaryIO, FileSystems.open(self.path, compression_type=CompressionTypes.UNCOMPRESSED))
+    def __reduce__(self) -> tuple[type[RemoteVideo], tuple[str]]:
+        return RemoteVideo, (self.path,)
+
+    @property
+    def failure(self) -> OSError | None:
+        """The error of a read that failed."""
+        return self._cache.failure if self._cache else None
 
 
 def source_of(path: str) -> Source:
     """What to open a video by."""
-    return RemoteVideo(path) if is_remote(path) else path
+    return RemoteVideo(path) if storage.is_remote(path) else path
 
 
-def match_files(pattern: str) -> Iterator[tuple[str, int, float]]:
-    """Path, size in bytes and time of change of each file that a pattern means.
+def require_all_read(source: Source) -> None:
+    """Raises the OSError of a read that failed in remote storage.
+
+    Demuxers and decoders take it for damage or the file's end; so what they gave says nothing of the video.
+    """
+    if isinstance(source, RemoteVideo) and source.failure is not None:
+        raise source.failure
+
+
+def files_meant_by(pattern: str) -> Iterator[FileStatus]:
+    """The file of this name, those that a glob pattern matches, or those below a folder whose names are not hidden.
 
     Raises:
-      OSError: Beam has no such file system, or it cannot be reached.
+      OSError: there is no such storage, or it cannot be read.
     """
-    from apache_beam.io.filesystems import FileSystems
-
-    try:
-        matches = FileSystems.match([pattern])
-    except ValueError as error:
-        raise OSError(f"{pattern}: {error}") from error
-    for match in matches:
-        for file in match.metadata_list:
-            yield file.path, file.size_in_bytes, file.last_updated_in_seconds or 0.0
+    file = storage.status(pattern)
+    if file is not None:
+        yield file
+    elif has_pattern(pattern):
+        matches = pattern_matcher(pattern).fullmatch
+        yield from (file for file in storage.walk(fixed_folder(pattern)) if matches(file.path))
+    else:
+        for file in storage.walk(pattern):
+            parts = storage.relative_name(file.path, pattern).split("/")
+            if not any(part.startswith(".") for part in parts):
+                yield file

@@ -1,0 +1,193 @@
+"""``boxmill detect`` wholly in Google Cloud Storage: the bytes of a local run, through faults and killed runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import detect_video
+from tests.fake_gcs import FakeGcs, Fault, cloud
+from tests.pipelines.detect_runs import DetectRun, run_detect
+from tests.videos.shape_clips import write_shapes_clip
+from transforms.detections import output_folder
+from transforms.detectors import detect_segments
+from transforms.detectors.demo_model import write_shapes_detector
+from transforms.storage import gcs_requests, lease
+from transforms.storage.lease import held_lease
+
+Capture = pytest.CaptureFixture[str]
+EVERYTHING = ("--exports=coco,mot,jsonl,yolo,tfrecord", "--as_annotations", "--annotated_video", "--segment_seconds=1")
+IN_BUCKET = ("gs://bucket/in", "gs://bucket/models/shapes", "gs://bucket/out")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model, its label map beside it, and two clips of two and three segments."""
+    folder = tmp_path_factory.mktemp("files")
+    write_shapes_detector(folder / "models/shapes")
+    (folder / "models/labels.txt").write_text("red\ngreen\nblue\n")
+    (folder / "in").mkdir()
+    write_shapes_clip(folder / "in/first.mp4", 90, audio=True)
+    write_shapes_clip(folder / "in/second.mkv", 60, pts=[2 * n + n % 2 for n in range(60)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local(files: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a local run, by name; those of its work folder too, but for what tells of the machine."""
+    output = tmp_path_factory.mktemp("local") / "out"
+    argv = [f"--videos={files / 'in'}", f"--model={files / 'models/shapes'}", f"--output={output}", *EVERYTHING]
+    assert detect_video.main(argv) == 0
+    found = {path.relative_to(output).as_posix(): path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    return {name: data for name, data in found.items() if name not in (".boxmill/lock", ".boxmill/inputs.json")}
+
+
+@pytest.fixture
+def gcs(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGcs]:
+    for gcs in cloud("bucket", monkeypatch=monkeypatch):
+        gcs.put_folder("bucket", "", files)
+        yield gcs
+
+
+def detect(capsys: Capture, *flags: str) -> DetectRun:
+    videos, model, output = IN_BUCKET
+    return run_detect(capsys, videos, model, output, *EVERYTHING, *flags)
+
+
+def results(gcs: FakeGcs) -> dict[str, bytes]:
+    names = gcs.names("bucket", "out/")
+    return {name[4:]: gcs.get("bucket", name) for name in names if name != "out/.boxmill/inputs.json"}
+
+
+def test_the_same_bytes_as_locally(capsys: Capture, gcs: FakeGcs, local: dict[str, bytes]) -> None:
+    run = detect(capsys, "--logdir=gs://bucket/log")
+    assert run.code == 0, run.error
+    assert results(gcs) == local
+    assert len([name for name in gcs.names("bucket", "log/detect-0001/") if "tfevents" in name]) == 2
+    again = detect(capsys)
+    assert "nothing was done" in again.out
+    assert results(gcs) == local
+
+
+FAULTS: tuple[int | str, ...] = (503, 429, 500, "reset", "lost", "cut")
+
+
+def test_faults_cost_retries_not_data(capsys: Capture, gcs: FakeGcs, local: dict[str, bytes]) -> None:
+    """About every seventh request fails, whatever it is for."""
+    gcs.faults += [Fault(kind, after=after) for kind, after in zip(FAULTS * 5, range(3, 300, 7), strict=False)]
+    run = detect(capsys)
+    assert run.code == 0, run.error
+    assert results(gcs) == local
+    assert sum(fault.times == 0 for fault in gcs.faults) > 20
+
+
+@pytest.mark.slow
+def test_a_run_that_broke_goes_on_inside_the_video(
+    capsys: Capture, gcs: FakeGcs, local: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[str] = []
+
+    def save_two(path: str, findings: Any) -> None:
+        if len(saved) == 2:
+            raise RuntimeError("the machine went away")
+        saved.append(path)
+        output_folder.save_findings(path, findings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(detect_segments, "save_findings", save_two)
+        with pytest.raises(Exception, match="the machine went away"):
+            detect(capsys)
+    assert "manifest.json" not in results(gcs)
+    gcs.put("bucket", "out/.boxmill/lock", b"of a run that had no time to give it back")
+    monkeypatch.setattr(lease, "DEAD_SECONDS", 1.0)
+    again = detect(capsys)
+    assert again.segments == (4, 2)
+    assert results(gcs) == local
+
+
+def test_other_results_of_the_same_frames_need_no_inference(
+    capsys: Capture, gcs: FakeGcs, local: dict[str, bytes]
+) -> None:
+    videos, model, output = IN_BUCKET
+    first = run_detect(capsys, videos, model, output, "--segment_seconds=1", "--exports=yolo", "--min_score=0.5")
+    assert first.segments == (6, 0)
+    again = detect(capsys)
+    assert again.segments == (0, 6)
+    assert results(gcs) == local
+
+
+def test_an_outage_ends_the_run_and_the_next_one_goes_on(
+    capsys: Capture, gcs: FakeGcs, local: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(gcs_requests, "RETRY_SECONDS", 0.5)
+        gcs.faults.append(Fault(503, frozenset({"GET"}), "second.mkv", times=1000, after=3))
+        run = detect(capsys)
+    assert run.code == 1
+    assert run.error.splitlines()[-1].startswith("boxmill detect: gs://bucket/in/second.mkv: the storage answers 503")
+    assert run.error.endswith("run again to resume: finished work is kept\n")
+    assert "manifest.json" not in results(gcs)
+    gcs.faults.clear()
+    assert detect(capsys).code == 0
+    assert results(gcs) == local
+
+
+REFUSALS = {
+    "no such bucket of videos": ({"videos": "gs://none/in"}, "gs://none/in: there is no bucket none"),
+    "no video": ({"videos": "gs://bucket/in/*.webm"}, "--videos=gs://bucket/in/*.webm matches no file"),
+    "no rights to videos": ({"videos": "gs://closed/in"}, "Storage Object User"),
+    "no such bucket of models": ({"model": "gs://none/m"}, "Model gs://none/m: it cannot be read: there is no bucket"),
+    "no model": ({"model": "gs://bucket/none"}, "Model gs://bucket/none: no such file or folder"),
+    "no detector": ({"model": "gs://bucket/in"}, "Model folder gs://bucket/in: no single model in it; it holds first"),
+    "no label map": ({"label_map": "gs://bucket/none.txt"}, "Label map gs://bucket/none.txt: cannot be read: there is"),
+    "no such bucket of results": (
+        {"output": "gs://none/out"},
+        "cannot write to gs://none/out: there is no bucket none",
+    ),
+    "no rights to results": ({"output": "gs://closed/out"}, "Storage Object User on bucket closed"),
+    "results may not be written": ({"output": "gs://read-only/out"}, "cannot write to gs://read-only/out: no access"),
+    "foreign folder": ({"output": "gs://bucket/in"}, "gs://bucket/in is not empty and holds no detections"),
+    "another run": ({"output": "gs://bucket/busy"}, "another run is writing to gs://bucket/busy"),
+    "no such bucket of logs": ({"logdir": "gs://none/log"}, "--logdir=gs://none/log cannot be written: there is no"),
+    "other storage of results": ({"output": "s3://bucket/out"}, "must be a local path or a folder in Google Cloud"),
+    "remote font": ({"font": "gs://bucket/a.ttf"}, "--font=gs://bucket/a.ttf must be a local path"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_mistakes_are_told_in_one_sentence(case: str, capsys: Capture, gcs: FakeGcs) -> None:
+    changes, expected = REFUSALS[case]
+    gcs.put("closed", "in/a.mp4", b"")
+    gcs.put("read-only", "other", b"")
+    gcs.denied = {("closed", "*"): 403, ("read-only", "POST"): 403}
+    videos, model, output = IN_BUCKET
+    flags = {"videos": videos, "model": model, "output": output, **changes}
+    with held_lease("gs://bucket/busy/.boxmill/lock"):
+        before = gcs.names("bucket")
+        begun = time.monotonic()
+        code = detect_video.main([f"--{name}={value}" for name, value in flags.items()])
+        assert time.monotonic() - begun < 30
+        assert gcs.names("bucket") == before
+    error = capsys.readouterr().err
+    assert code == 1
+    assert error.startswith("boxmill detect: ")
+    assert expected in error
+    assert error.count("\n") == 1
+    assert gcs.names("closed") == ["in/a.mp4"]
+
+
+def test_without_credentials_it_is_said_at_once(
+    capsys: Capture, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    begun = time.monotonic()
+    run = run_detect(capsys, files / "in", files / "models/shapes", "gs://bucket/out")
+    assert time.monotonic() - begun < 30
+    assert run.code == 1
+    assert "gcloud auth application-default login" in run.error
+    assert run.error.count("\n") == 1
