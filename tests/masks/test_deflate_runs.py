@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.masks.deflate_runs import deflate_runs
+from transforms.masks.deflate_runs import deflate_runs, run_bytes
 
 lengths = st.integers(1, 9) | st.integers(1, 600) | st.integers(1, 100_000)
 
 
 def one_stream(runs: list[int]) -> bytes:
-    (stream,) = deflate_runs(np.array(runs), np.array([0]))
+    (stream,) = deflate_runs(np.array(runs), run_bytes(np.array([0]), len(runs)), np.array([0]))
     return stream
 
 
@@ -35,7 +35,8 @@ def test_runs_inflate_to_their_bytes(runs: list[int]) -> None:
 @given(st.lists(st.lists(lengths, min_size=1, max_size=20), min_size=1, max_size=8))
 def test_streams_are_those_of_their_own_runs(streams: list[list[int]]) -> None:
     firsts = np.cumsum([0, *map(len, streams[:-1])])
-    found = deflate_runs(np.array([length for runs in streams for length in runs]), firsts)
+    lengths = np.array([length for runs in streams for length in runs])
+    found = deflate_runs(lengths, run_bytes(firsts, len(lengths)), firsts)
     assert found == [one_stream(runs) for runs in streams]
 
 

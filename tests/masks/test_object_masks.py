@@ -16,7 +16,7 @@ from transforms.images.check_image import CheckedImage
 from transforms.images.image_store import ImageRefused
 from transforms.images.local_image_store import LocalImageStore
 from transforms.ledger.reasons import Reason
-from transforms.masks import object_masks
+from transforms.masks import object_masks, polygons
 from transforms.masks.mask_png import empty_mask_png
 from transforms.masks.object_masks import ObjectMasks, encode_masks, read_mask_files
 from transforms.records import (
@@ -66,10 +66,10 @@ def test_whatever_a_mask_comes_as_its_png_is_the_same() -> None:
     assert masks.features() == {keys.MASK: ("bytes", masks.pngs)}
 
 
-@pytest.mark.parametrize("limit", [1, 40, 1000])
+@pytest.mark.parametrize("limit", [60, 1000])
 def test_objects_of_many_batches_keep_their_order(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     """Computed together or, where their crossings are many, one by one."""
-    monkeypatch.setattr(object_masks, "MAX_CROSSINGS", limit)
+    monkeypatch.setattr(polygons, "_MAX_CROSSINGS", limit)
     forms: list[Mask | None] = [None, Rle(HEIGHT, WIDTH, (7,)), SAME["file"]]
     forms += [Polygons(((0, 0, n, 0, n, n, 0, n),)) for n in range(1, 30)]
     masks = _encoded(*forms * 3)

@@ -23,7 +23,7 @@ _ZERO_RUN = 18
 _STATED_BITS = {1: 3, 3: 3, 6: 3, 7: 2, 8: 3, 9: 3, _ZERO_RUN: 3}
 _STATED_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
 _DISTANCE_ONE = "0"
-_WORD_BITS = 32
+_WORD_BITS, _WORD_SHIFT = 32, 5
 
 
 class _Bits:
@@ -115,32 +115,32 @@ _HEAD_WORDS = np.frombuffer(_HEAD.value.to_bytes(4 * (_HEAD.count // _WORD_BITS 
 _RUN_END_VALUES, _RUN_END_BITS = _run_ends()
 
 
-def deflate_runs(lengths: Integers, firsts: Integers) -> list[bytes]:
+def deflate_runs(lengths: Integers, run_bytes: Integers, firsts: Integers) -> list[bytes]:
     """Raw deflate streams, each of runs of 0 and 1 in turn, 0 first.
 
     Args:
       lengths: of the runs of all streams, int64 [runs], each at least 1.
+      run_bytes: of each run, as the function of this name gives them.
       firsts: index of the first run of each stream, ascending from 0.
     """
-    runs = np.diff(firsts, append=len(lengths))
-    lasts = firsts + runs - 1
-    longest, ends = np.divmod(lengths - 1, _LONGEST_COPY)
-    ends += _LONGEST_COPY * run_bytes(firsts, runs)
+    lasts = np.append(firsts[1:], len(lengths)) - 1
+    longest = (lengths - 1) // _LONGEST_COPY
+    ends = lengths - 1 + _LONGEST_COPY * (run_bytes - longest)
     ends[lasts] += 2 * _LONGEST_COPY
-    longest *= len(_CODES[_LONGEST]) + len(_DISTANCE_ONE)
     bits = _RUN_END_BITS[ends]
-    stops = np.cumsum(longest + bits)
+    stops = np.cumsum(longest * (len(_CODES[_LONGEST]) + len(_DISTANCE_ONE)) + bits)
     sizes = np.diff(stops[lasts], prepend=0) + _HEAD.count
     # Each stream begins at a word of its own.
     words_of_streams = sizes // _WORD_BITS + 2
     starts = np.cumsum(words_of_streams) - words_of_streams
-    stops += np.repeat(_WORD_BITS * starts + sizes - stops[lasts], runs)
-    words, shifts = np.divmod(stops - bits, _WORD_BITS)
-    shifted = _RUN_END_VALUES[ends] << shifts
+    stops += np.repeat(_WORD_BITS * starts + sizes - stops[lasts], np.diff(lasts, prepend=-1))
+    stops -= bits
+    words = stops >> _WORD_SHIFT
+    shifted = _RUN_END_VALUES[ends] << (stops & (_WORD_BITS - 1))
     # No two runs share a bit, so that sums of their bits are the words; below 2**53 the sums are exact.
     total = int(words_of_streams.sum())
     buffer = np.bincount(words, shifted & (2**_WORD_BITS - 1), total)
-    buffer += np.bincount(words + 1, shifted >> _WORD_BITS, total)
+    buffer[1:] += np.bincount(words, shifted >> _WORD_BITS, total)[:-1]
     buffer[starts[:, None] + np.arange(len(_HEAD_WORDS))] += _HEAD_WORDS
     data = buffer.astype("<u4").tobytes()
     word_bytes = _WORD_BITS // 8
@@ -150,6 +150,7 @@ def deflate_runs(lengths: Integers, firsts: Integers) -> list[bytes]:
     ]
 
 
-def run_bytes(firsts: Integers, runs: Integers) -> Integers:
-    """The byte of each run, 0 or 1, of streams with these first runs and numbers of runs."""
-    return (np.arange(int(runs.sum())) - np.repeat(firsts, runs)) & 1
+def run_bytes(firsts: Integers, runs: int) -> Integers:
+    """The byte of each run, 0 or 1, of streams with these first runs, of so many runs in all."""
+    lengths = np.append(firsts[1:], runs) - firsts
+    return (np.arange(runs) - firsts.repeat(lengths)) & 1

@@ -35,7 +35,7 @@ def png_of_bitmap(bitmap: Bitmap) -> bytes:
     is_changed = data[1:] != data[:-1]
     if np.count_nonzero(is_changed) > _MAX_CHANGES:
         return _png(width, height, zlib.compress(data.data, 1))
-    return _pngs_of_changes(np.flatnonzero(is_changed) + 1, 1, width, height)[0]
+    return _pngs_of_starts(np.concatenate([[0], np.flatnonzero(is_changed) + 1]), 1, width, height)[0]
 
 
 def png_of_values(values: npt.NDArray[np.uint8]) -> bytes:
@@ -82,10 +82,14 @@ def pngs_of_columns(changes: Integers, count: int, width: int, height: int) -> l
         parts = np.split(changes, np.searchsorted(changes, offsets[1:]))
         return [png_of_columns(part - offset, width, height) for part, offset in zip(parts, offsets, strict=True)]
     pixels = np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1])
-    columns, rows = np.divmod(pixels, height)
-    masks, columns = np.divmod(columns, width + 1)
-    row_changes = np.sort((masks * height + rows) * (width + 1) + columns + 1)
-    return _pngs_of_changes(row_changes, count, width, height)
+    columns, rows = _quotient(pixels, height)
+    masks, columns = _quotient(columns, width + 1)
+    row_changes = (masks * height + rows) * (width + 1) + columns + 1
+    # Each mask begins with a run of its own, where a run of the mask before may end too.
+    size = height * (width + 1)
+    run_starts = np.sort(np.concatenate([row_changes, np.arange(count) * size]))
+    is_start = np.append(run_starts[1:] != run_starts[:-1], run_starts[-1] != count * size)
+    return _pngs_of_starts(run_starts[is_start], count, width, height)
 
 
 def mask_offset(number: Any, width: int, height: int) -> Any:
@@ -103,18 +107,18 @@ def bitmap_of_columns(changes: Integers, width: int, height: int) -> Bitmap:
 @lru_cache(maxsize=64)
 def empty_mask_png(width: int, height: int) -> bytes:
     """The mask without a pixel."""
-    return _pngs_of_changes(np.empty(0, np.int64), 1, width, height)[0]
+    return _pngs_of_starts(np.zeros(1, np.int64), 1, width, height)[0]
 
 
-def _pngs_of_changes(changes: Integers, count: int, width: int, height: int) -> list[bytes]:
-    """PNGs of the sequence of rows of all masks, one after the other, that changes at these places, each once."""
+def _pngs_of_starts(starts: Integers, count: int, width: int, height: int) -> list[bytes]:
+    """PNGs of the runs that start at these places in the rows of all masks, one after the other; one starts each."""
     size = height * (width + 1)
-    # A mask's sequence begins with 0 of itself.
-    starts = np.sort(np.concatenate([changes[changes % size != 0], size * np.arange(count)]))
-    lengths = np.diff(starts, append=size * count)
-    places = starts % size
+    lengths = np.empty_like(starts)
+    lengths[:-1], lengths[-1] = starts[1:] - starts[:-1], size * count - starts[-1]
+    _, places = _quotient(starts, size)
     firsts = np.flatnonzero(places == 0)
-    ones = lengths * run_bytes(firsts, np.diff(firsts, append=len(starts)))
+    is_one = run_bytes(firsts, len(starts))
+    ones = lengths * is_one
     # Adler-32 (RFC 1950): 1 and the sum of the bytes; the sum of that after each byte, so that a 1 counts as often as
     # there are bytes from it on.
     low = 1 + np.add.reduceat(ones, firsts)
@@ -122,14 +126,27 @@ def _pngs_of_changes(changes: Integers, count: int, width: int, height: int) -> 
     checksums = (high % _ADLER_MODULUS) << 16 | low % _ADLER_MODULUS
     return [
         _png(width, height, _ZLIB_HEAD + deflated + checksum.to_bytes(4, "big"))
-        for deflated, checksum in zip(deflate_runs(lengths, firsts), checksums.tolist(), strict=True)
+        for deflated, checksum in zip(deflate_runs(lengths, is_one, firsts), checksums.tolist(), strict=True)
     ]
 
 
+def _quotient(dividends: Integers, divisor: int) -> tuple[Integers, Integers]:
+    """As ``np.divmod``, of numbers from 0, in half its time."""
+    quotients = dividends // divisor
+    return quotients, dividends - quotients * divisor
+
+
 def _png(width: int, height: int, compressed: bytes) -> bytes:
-    header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", compressed) + _chunk(b"IEND", b"")
+    return b"".join((_png_head(width, height), _chunk(b"IDAT", compressed), _PNG_END))
+
+
+@lru_cache(maxsize=64)
+def _png_head(width: int, height: int) -> bytes:
+    return _SIGNATURE + _chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0))
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
     return b"".join((len(body).to_bytes(4, "big"), kind, body, zlib.crc32(body, zlib.crc32(kind)).to_bytes(4, "big")))
+
+
+_PNG_END = _chunk(b"IEND", b"")

@@ -14,23 +14,24 @@ from transforms.examples.wire_format import BYTES, FLOAT, Value
 from transforms.images.check_image import CheckedImage
 from transforms.images.image_store import ImageRefused, ImageStore
 from transforms.ledger.reasons import Reason
+from transforms.masks.deflate_runs import Integers
 from transforms.masks.mask_pictures import Values, bitmap_of_picture, values_of_picture
 from transforms.masks.mask_png import (
     Bitmap,
     bitmap_of_columns,
     empty_mask_png,
+    mask_offset,
     png_of_bitmap,
-    png_of_columns,
     pngs_of_columns,
 )
 from transforms.masks.mask_refused import MaskRefused
-from transforms.masks.polygons import MAX_CROSSINGS, Outline, changes_of_outlines, read_outline
+from transforms.masks.polygons import changes_of_polygons, passed_over
 from transforms.masks.run_lengths import changes_of_rle
 from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap, MaskFile, ObjectAnnotation, Polygons, Rle
 
 MAX_MASK_BYTES = 256 << 20
 
-_BATCH = 32  # objects whose outlines are computed together
+_BATCH = 32  # objects whose masks are encoded together
 _Encoded = tuple[bytes, Reason | None, str]
 
 MaskFiles = Mapping[str, bytes | MaskRefused]
@@ -143,39 +144,52 @@ class _MaskEncoder:
     def encode(self, annotations: Sequence[ObjectAnnotation]) -> list[_Encoded]:
         """The PNG of each object, which is ``empty`` itself if there is nothing to see, and what is wrong with it."""
         encoded: list[_Encoded] = [(self.empty, None, "")] * len(annotations)
-        outlines: dict[int, Outline] = {}
+        runs: dict[int, Integers] = {}
+        polygons: dict[int, Polygons] = {}
         for index, annotation in enumerate(annotations):
+            mask = annotation.mask
             try:
-                if isinstance(annotation.mask, Polygons):
-                    outlines[index] = read_outline(annotation.mask.rings, self._written[0], self._place)
-                elif annotation.mask is not None:
-                    encoded[index] = self._seen(self._png(annotation.mask))
+                if isinstance(mask, Polygons):
+                    polygons[index] = mask
+                elif isinstance(mask, Rle) and self._is_identity:
+                    runs[index] = changes_of_rle(mask, *self._frame)
+                elif mask is not None:
+                    encoded[index] = self._seen(self._png(mask))
             except MaskRefused as refused:
                 encoded[index] = (self.empty, refused.reason, refused.detail)
-        for (index, outline), png in zip(outlines.items(), self._outline_pngs([*outlines.values()]), strict=True):
-            encoded[index] = self._seen(png, outline.remark)
+        results = [*self._encode_runs([*runs.values()]), *self._encode_polygons([*polygons.values()])]
+        for index, result in zip([*runs, *polygons], results, strict=True):
+            encoded[index] = result
         return encoded
+
+    # Several masks at once take a third of the time that they take one by one.
+    def _encode_runs(self, masks: Sequence[Integers]) -> list[_Encoded]:
+        if not masks:
+            return []
+        moved = [changes + mask_offset(number, *self._written) for number, changes in enumerate(masks)]
+        return [self._seen(png) for png in pngs_of_columns(np.concatenate(moved), len(masks), *self._written)]
+
+    def _encode_polygons(self, masks: Sequence[Polygons]) -> list[_Encoded]:
+        if not masks:
+            return []
+        try:
+            changes = changes_of_polygons([mask.rings for mask in masks], *self._written, self._place)
+        except MaskRefused as refused:
+            if len(masks) == 1:
+                return [(self.empty, refused.reason, refused.detail)]
+            return [encoded for mask in masks for encoded in self._encode_polygons([mask])]
+        pngs = pngs_of_columns(changes, len(masks), *self._written)
+        return [self._seen(png, passed_over(mask.rings)) for png, mask in zip(pngs, masks, strict=True)]
 
     def _seen(self, png: bytes, remark: str = "") -> _Encoded:
         if png == self.empty:
             return self.empty, Reason.MASK_EMPTY, "the mask covers the middle of no pixel"
         return png, Reason.POLY_INVALID if remark else None, f"the polygon: {remark}" if remark else ""
 
-    def _outline_pngs(self, outlines: Sequence[Outline]) -> list[bytes]:
-        """All at once, which is several times faster, if their crossings are not many."""
-        if not outlines:
-            return []
-        if len(outlines) > 1 and sum(outline.crossings for outline in outlines) > MAX_CROSSINGS:
-            return [png for outline in outlines for png in self._outline_pngs([outline])]
-        return pngs_of_columns(changes_of_outlines(outlines, *self._written), len(outlines), *self._written)
-
     def _png(self, mask: Rle | MaskBitmap | MaskFile) -> bytes:
         match mask:
             case Rle():
-                changes = changes_of_rle(mask, *self._frame)
-                if self._is_identity:
-                    return png_of_columns(changes, *self._written)
-                return self._placed(bitmap_of_columns(changes, *self._frame))
+                return self._placed(bitmap_of_columns(changes_of_rle(mask, *self._frame), *self._frame))
             case MaskBitmap():
                 return self._placed(bitmap_of_picture(mask, *self._frame))
             case MaskFile(path, value):
