@@ -74,7 +74,7 @@ def _mask(value: Any) -> Mask | None:
         if not all(isinstance(ring, list) and {*map(type, ring)} <= _NUMBERS for ring in rings):
             raise FieldError(f"segmentation is {quote(value)}, not lists of numbers")
         try:
-            return Polygons(tuple(tuple(map(float, ring)) for ring in rings)) if any(rings) else None
+            return Polygons(tuple([tuple(map(float, ring)) for ring in rings])) if any(rings) else None
         except OverflowError:
             raise FieldError("segmentation holds a number of hundreds of digits") from None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Masks in little room, for where there are many: while a file is read, and between workers.
+"""The masks of an image in little room, for the way between workers.
 
 The corners of a polygon mostly have two decimals and lie near each other, so their differences in hundredths take two
 bytes each; nothing is rounded: numbers that are no hundredths stay float64.
@@ -14,50 +14,56 @@ import numpy as np
 
 from transforms.records import Mask, Polygons
 
-_POLYGONS = "polygons"
 _MAX_NUMBER = 10_000_000  # so that differences of hundredths fit int32
 
 
-def compact_mask(mask: Mask | None) -> Any:
-    """A value that pickles small and that ``full_mask`` turns back; only polygons change."""
-    if type(mask) is not Polygons:
-        return mask
-    numbers = compact_numbers(tuple(chain.from_iterable(mask.rings)))
-    return (_POLYGONS, tuple(map(len, mask.rings)), *numbers)
+def compact_masks(masks: Sequence[Mask | None]) -> Any:
+    """A value that pickles small and that ``full_masks`` turns back; only polygons change."""
+    rings = [ring for mask in masks if type(mask) is Polygons for ring in mask.rings]
+    others = [tuple(map(len, mask.rings)) if type(mask) is Polygons else mask for mask in masks]
+    return others, *_compact_numbers([*chain.from_iterable(rings)])
 
 
-def full_mask(compact: Any) -> Mask | None:
-    """The mask that ``compact_mask`` was given."""
-    if type(compact) is not tuple:
-        return compact  # type: ignore[no-any-return]
-    _, lengths, kind, data = compact
-    numbers = full_numbers(kind, data)
-    rings, start = [], 0
-    for length in lengths:
-        rings.append(tuple(numbers[start : start + length]))
-        start += length
-    return Polygons(tuple(rings))
+def full_masks(compact: Any) -> list[Mask | None]:
+    """The masks that ``compact_masks`` was given."""
+    masks, *numbers = compact
+    rest = _full_numbers(*numbers)
+    start = 0
+    for index, lengths in enumerate(masks):
+        if type(lengths) is tuple:  # of a polygon's rings
+            rings = []
+            for length in lengths:
+                rings.append(tuple(rest[start : start + length]))
+                start += length
+            masks[index] = Polygons(tuple(rings))
+    return masks  # type: ignore[no-any-return]
 
 
-def compact_numbers(numbers: Sequence[float]) -> tuple[str, bytes]:
-    """Kind and bytes of numbers that alternate between x and y."""
+def _compact_numbers(numbers: Sequence[float]) -> tuple[bytes, bytes, bytes] | tuple[bytes]:
+    """Numbers that alternate between x and y.
+
+    Returns:
+      Their differences in hundredths as int16, and index and value of those that do not fit; or the numbers.
+    """
     exact = np.array(numbers, np.float64)
-    if not numbers or max(numbers) > _MAX_NUMBER or min(numbers) < -_MAX_NUMBER:
-        return "<f8", exact.astype("<f8").tobytes()
+    if not np.abs(exact).max(initial=0) <= _MAX_NUMBER:  # nor is NaN
+        return (exact.astype("<f8").tobytes(),)
     hundredths = np.rint(exact * 100)
-    if not (hundredths / 100 == exact).all():  # nor is NaN
-        return "<f8", exact.astype("<f8").tobytes()
+    if not (hundredths / 100 == exact).all():
+        return (exact.astype("<f8").tobytes(),)
     differences = hundredths.astype("<i4")
-    differences[2:] = differences[2:] - differences[:-2]
+    differences[2:] -= hundredths[:-2].astype("<i4")
     small = differences.astype("<i2")
-    return ("<i2", small.tobytes()) if (small == differences).all() else ("<i4", differences.tobytes())
+    large = np.flatnonzero(small != differences)
+    return small.tobytes(), large.astype("<i4").tobytes(), differences[large].tobytes()
 
 
-def full_numbers(kind: str, data: bytes) -> list[float]:
-    """The numbers that ``compact_numbers`` was given."""
-    if kind == "<f8":
-        return np.frombuffer(data, kind).tolist()  # type: ignore[no-any-return]
-    hundredths = np.frombuffer(data, kind).astype(np.int64)
-    sums = np.empty_like(hundredths)
-    sums[0::2], sums[1::2] = hundredths[0::2].cumsum(), hundredths[1::2].cumsum()
+def _full_numbers(data: bytes, large: bytes | None = None, values: bytes = b"") -> list[float]:
+    """The numbers that ``_compact_numbers`` was given."""
+    if large is None:
+        return np.frombuffer(data, "<f8").tolist()  # type: ignore[no-any-return]
+    differences = np.frombuffer(data, "<i2").astype(np.int64)
+    differences[np.frombuffer(large, "<i4")] = np.frombuffer(values, "<i4")
+    sums = np.empty_like(differences)
+    sums[0::2], sums[1::2] = differences[0::2].cumsum(), differences[1::2].cumsum()
     return (sums / 100).tolist()  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import zstandard
 
-from transforms.annotations.compact_masks import compact_mask, full_mask
+from transforms.annotations.compact_masks import compact_masks, full_masks
 from transforms.images.image_names import image_key
 from transforms.records import (
     AnnotatedImage,
@@ -45,7 +45,8 @@ class PackedImage(NamedTuple):
       image_id, boxes_read: of the image.
       class_names: of its objects and of the image itself, each once.
       source, split, split_fields: ``source``, ``split`` and ``fields`` of the image: what it may be split by.
-      fields: the image's fields, pickled as plain tuples: that is several times faster than pickling objects.
+      fields: the image's fields, pickled as plain tuples: that is several times faster than pickling objects; last
+        the objects' masks, if there are any.
       has_masks: some object has one.
     """
 
@@ -64,7 +65,8 @@ class PackedImage(NamedTuple):
         values = pickle.loads(self.fields)
         objects = [ObjectAnnotation(Box._make(box), *rest) for box, *rest in values[_OBJECTS]]
         if self.has_masks:
-            objects = [item._replace(mask=full_mask(item.mask)) for item in objects]
+            masks = full_masks(values.pop())
+            objects = [item._replace(mask=mask) for item, mask in zip(objects, masks, strict=True)]
         values[_OBJECTS] = tuple(objects)
         values[_PROBLEMS] = tuple(BoxProblem(*problem) for problem in values[_PROBLEMS])
         return AnnotatedImage(*values)
@@ -87,7 +89,8 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
     objects: Sequence[ObjectAnnotation] = reading.objects
     has_masks = any(item.mask is not None for item in objects)
     if has_masks:
-        objects = [item._replace(mask=compact_mask(item.mask)) for item in objects]
+        values.append(compact_masks([item.mask for item in objects]))
+        objects = [item._replace(mask=None) for item in objects]
     values[_OBJECTS] = [(tuple(item.box), *item[1:]) for item in objects]
     values[_PROBLEMS] = [_problem_values(problem) for problem in reading.problems]
     names = tuple(dict.fromkeys(_class_names(reading)))
