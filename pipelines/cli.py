@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
-from pipelines.flags import HELP_FLAGS
+from pipelines.flags import HELP_FLAGS, runs_here
 from pipelines.version import VERSION
 
 COMMANDS = {
@@ -24,7 +23,6 @@ COMMANDS = {
 # share the interpreter's lock with the engine.
 _IN_PROCESSES = ("build", "verify")
 _MODE_FLAG = "--direct_running_mode"
-_OTHER_RUNNER = re.compile(r"--runner[= ](?!(\S+\.)?(direct|fnapi|bundlebaseddirect)runner\b)", re.IGNORECASE)
 
 
 def run() -> NoReturn:
@@ -50,8 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         advice = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(COMMANDS)}"
         print(f"boxmill: unknown command {name!r}, {advice}", file=sys.stderr)
         return 1
-    runs_here = not _OTHER_RUNNER.search(" ".join(rest))
-    if name in _IN_PROCESSES and runs_here and not any(argument.startswith(_MODE_FLAG) for argument in rest):
+    if name in _IN_PROCESSES and runs_here(rest) and not any(argument.startswith(_MODE_FLAG) for argument in rest):
         rest.append(f"{_MODE_FLAG}=multi_processing")
     module = importlib.import_module(COMMANDS[name][0])
     return int(module.main(rest))

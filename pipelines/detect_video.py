@@ -91,11 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(detect_help(), end="")
         return EXIT_OK
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before any TensorFlow, also that of workers
-    if any("multi_processing" in argument for argument in argv):
-        local_workers.start_fork_server(_WORKER_MODULES)  # imports while this process does
-    from pipelines import quiet_beam
-
-    quiet_beam.quieten()
+    local_workers.prepare_run(argv, _WORKER_MODULES)
     from pipelines.runner import PipelineFailed, RunnerRefused
     from transforms.detections.output_folder import OutputRefused
     from transforms.detectors.label_maps import LabelMapRefused

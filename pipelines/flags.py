@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
 HELP_FLAGS = frozenset({"-h", "-help", "--help", "--helpfull", "--helpshort", "-?"})
+_OTHER_RUNNER = re.compile(r"--runner[= ](?!(\S+\.)?(direct|fnapi|bundlebaseddirect)runner\b)", re.IGNORECASE)
 
 
 class UsageError(Exception):
@@ -108,3 +109,8 @@ def help_text(
     if examples:
         lines += ["", "Examples:", *(f"  {example}" for example in examples)]
     return "\n".join(lines) + "\n"
+
+
+def runs_here(argv: Sequence[str]) -> bool:
+    """Whether a command line leaves the pipeline to this machine; it need not be a valid one."""
+    return not _OTHER_RUNNER.search(" ".join(argv))

@@ -17,18 +17,28 @@ from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
+from pipelines.flags import runs_here
+
 _CONTEXT: ForkServerContext = multiprocessing.get_context("forkserver")
 FORKED_URN = "boxmill:env:forked_process:v1"
 
 
-def start_fork_server(modules: Sequence[str]) -> None:
-    """Starts the server, which begins to import; call it before any import that takes long.
+def prepare_run(argv: Sequence[str], modules: Sequence[str]) -> None:
+    """Starts what takes long, by the command line alone: call it before anything imports Beam.
 
     Args:
-      modules: what workers need, imported once, in the server. None of them may start threads.
+      argv: of the command; it need not be a valid one.
+      modules: what workers need, imported once, in the server of worker processes. None of them may start threads.
     """
-    _CONTEXT.set_forkserver_preload(["pipelines.quiet_beam", "apache_beam.runners.worker.sdk_worker_main", *modules])
-    forkserver.ensure_running()
+    if any("multi_processing" in argument for argument in argv):
+        beam = ("pipelines.quiet_beam", "pipelines.lean_beam", "apache_beam.runners.worker.sdk_worker_main")
+        _CONTEXT.set_forkserver_preload([*beam, *modules])
+        forkserver.ensure_running()  # it imports while this process does
+    from pipelines import quiet_beam
+
+    quiet_beam.quieten()
+    if runs_here(argv):
+        from pipelines import lean_beam  # noqa: F401
 
 
 def spare_garbage_collector() -> None:

@@ -1,4 +1,4 @@
-"""Beam without what says nothing to a user of local files: a remark that cloud libraries are absent, and the traceback
+"""Beam without what says nothing to a user of local files: remarks that cloud libraries are absent, and the traceback
 of a failure three times over. The failure itself is raised, and the command tells it once."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 class _NoRemarks(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        return "apitools not found" not in str(record.msg)
+        return not str(record.msg).startswith(("apitools not found", "Could not find a compatible bson"))
 
 
 def quieten() -> None:

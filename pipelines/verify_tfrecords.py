@@ -66,11 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if HELP_FLAGS & set(argv):
         print(_help(), end="")
         return EXIT_CLEAN
-    if any("multi_processing" in argument for argument in argv):
-        local_workers.start_fork_server(_WORKER_MODULES)  # imports while this process does
-    from pipelines import quiet_beam
-
-    quiet_beam.quieten()
+    local_workers.prepare_run(argv, _WORKER_MODULES)
     from pipelines.runner import PipelineFailed, RunnerRefused
     from transforms.shards.manifest import NotADataset
 
