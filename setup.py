@@ -22,6 +22,7 @@ setup(
         "transforms.images",
         "transforms.ledger",
         "transforms.masks",
+        "transforms.planning",
         "transforms.shards",
         "transforms.sources",
         "transforms.splits",

@@ -155,7 +155,10 @@ def sources_of(values: flags.FlagValues) -> list[Source]:
 
 
 def find_inputs(
-    sources: Sequence[Source], sources_file: str | None = None, takes_splits: bool = False
+    sources: Sequence[Source],
+    sources_file: str | None = None,
+    takes_splits: bool = False,
+    most_opened: int | None = None,
 ) -> list[SourceInputs]:
     """Looks at the files of all sources.
 
@@ -163,6 +166,7 @@ def find_inputs(
       sources: to look at.
       sources_file: that lists them, if one does.
       takes_splits: splits that the sources give are to be taken.
+      most_opened: annotation files of a source, see ``find_annotations``.
 
     Raises:
       UsageError: annotations or images are not there; if a file lists the sources, it says of which.
@@ -170,7 +174,7 @@ def find_inputs(
     inputs = []
     for source in sources:
         try:
-            inputs.append(_find_source_inputs(source, len(sources) == 1, takes_splits))
+            inputs.append(_find_source_inputs(source, len(sources) == 1, takes_splits, most_opened))
         except UsageError as error:
             if not sources_file:
                 raise
@@ -179,7 +183,9 @@ def find_inputs(
     return inputs
 
 
-def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool) -> SourceInputs:
+def _find_source_inputs(
+    source: Source, is_alone: bool, takes_splits: bool, most_opened: int | None
+) -> SourceInputs:
     from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations
     from transforms.images.image_listing import list_images
     from transforms.sources.split_finder import find_split_lists
@@ -187,7 +193,7 @@ def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool) -> S
     if source.format not in FORMAT_NAMES:
         raise UsageError(f"format {source.format!r} is not known; the formats are {', '.join(FORMAT_NAMES)}")
     try:
-        files = find_annotations(source.annotations, source.format)
+        files = find_annotations(source.annotations, source.format, most_opened)
     except AnnotationsNotFound as error:
         raise UsageError(str(error)) from None
     except OSError as error:

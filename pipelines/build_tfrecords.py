@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str]) -> int:
     started = time.monotonic()
     values, options = parse_flags(FLAGS, argv)
-    _check_names(values)
+    check_names(values)
     from pipelines import build_summary
     from pipelines.build_inputs import find_inputs, sources_of
     from pipelines.build_settings import (
@@ -157,7 +157,12 @@ def _run(argv: Sequence[str]) -> int:
     return _exit_code(manifest)
 
 
-def _check_names(values: flags.FlagValues) -> None:
+def check_names(values: flags.FlagValues) -> None:
+    """Refuses what is missing, and names that readers of the dataset could not take.
+
+    Raises:
+      UsageError: with what to change.
+    """
     for flag in ("annotations", "output", "name"):
         if not values[flag].value and not (flag == "annotations" and values.sources):
             raise UsageError(f"--{flag} is missing; see boxmill build --help")

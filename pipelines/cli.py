@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("pipelines.demo", "try it: a generated sample, built and verified"),
     "detect": ("pipelines.detect_video", "detection model over videos, every frame accounted for"),
     "inspect": ("pipelines.inspect_input", "what a model, a dataset or a video is, on one screen"),
+    "plan": ("pipelines.plan", "what a build or a detection would take and cost, before it runs"),
     "verify": ("pipelines.verify_tfrecords", "check every byte of a dataset"),
 }
 # On this machine these work in processes of their own, one unless the user says more: within this one, their work would

@@ -135,12 +135,12 @@ def _run(argv: Sequence[str]) -> int:
     from transforms.detectors.remote_models import local_model
 
     check_job(options, {"videos": values.videos, "output": values.output}, in_stock_image=False)
-    files = _find_videos(values)
+    files = find_videos_of(values)
     with ExitStack() as stack:
         # Workers on this machine load the copy that is looked at here; others each make one of their own.
         model, label_map = stack.enter_context(local_model(values.model, values.label_map))
-        info, labels = _inspect_model(model, label_map, values)
-        settings = _settings(values, info, labels)
+        info, labels = inspect_model_of(model, label_map, values)
+        settings = make_settings(values, info, labels)
         if is_local(options):
             label_map = os.path.abspath(label_map) if label_map else None
             settings = replace(settings, model_path=os.path.abspath(model), label_map_path=label_map)
@@ -183,7 +183,12 @@ def _run(argv: Sequence[str]) -> int:
     return _exit_code(manifest)
 
 
-def _find_videos(values: flags.FlagValues) -> list[VideoFile]:
+def find_videos_of(values: flags.FlagValues) -> list[VideoFile]:
+    """The videos that the user means.
+
+    Raises:
+      UsageError: there is none, or the place cannot be read.
+    """
     from transforms.videos.find_videos import VideosNotFound, find_videos
 
     try:
@@ -195,7 +200,7 @@ def _find_videos(values: flags.FlagValues) -> list[VideoFile]:
         raise UsageError(f"--videos: cannot read {what}") from None
 
 
-def _inspect_model(model: str, label_map: str | None, values: flags.FlagValues) -> tuple[ModelInfo, LabelMap]:
+def inspect_model_of(model: str, label_map: str | None, values: flags.FlagValues) -> tuple[ModelInfo, LabelMap]:
     """What the model is, from its files; refusals that need no TensorFlow come from here."""
     from transforms.detectors.inspection import inspect_model, refuse_distrusted
     from transforms.detectors.loading import labels_of
@@ -205,7 +210,12 @@ def _inspect_model(model: str, label_map: str | None, values: flags.FlagValues) 
     return info, labels_of(info, label_map)
 
 
-def _settings(values: flags.FlagValues, info: ModelInfo, labels: LabelMap) -> DetectSettings:
+def make_settings(values: flags.FlagValues, info: ModelInfo, labels: LabelMap) -> DetectSettings:
+    """All that workers need besides the videos.
+
+    Raises:
+      UsageError: the sampling or the font does not fit.
+    """
     from transforms.detections.detect_settings import DetectSettings, ModelIdentity
     from transforms.videos.cut_settings import CutSettings
     from transforms.videos.sampling import Sampling

@@ -108,6 +108,12 @@ def has_spare_core(options: PipelineOptions) -> bool:
     return is_local(options) and options.view_as(DirectOptions).direct_num_workers < (os.cpu_count() or 1)
 
 
+def local_workers_of(options: PipelineOptions) -> int:
+    """Workers that a pipeline would have on this machine and that it has cores for."""
+    cores = os.cpu_count() or 1
+    return min(options.view_as(DirectOptions).direct_num_workers or cores, cores)
+
+
 def _runner_name(options: PipelineOptions) -> str:
     return str(options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower()
 

@@ -8,8 +8,8 @@ import hashlib
 import os
 import re
 import stat
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -82,13 +82,15 @@ class ReadUnit:
     expand_hierarchy: bool = False
 
 
-def find_annotations(patterns: Sequence[str], format_name: str) -> list[AnnotationFile]:
+def find_annotations(patterns: Sequence[str], format_name: str, most_opened: int | None = None) -> list[AnnotationFile]:
     """Finds the annotation files that the user named, in the order of their relative names.
 
     Args:
       patterns: files, folders (searched with all below them) or glob patterns. A name that exists is taken
         literally, whatever characters it has.
       format_name: of a format, or "auto" to tell each file's from its content.
+      most_opened: to be quick, only so many files are opened, spread by hash, and only their first bytes are read. The
+        formats of others are guessed from these, and digests say nothing.
 
     Raises:
       AnnotationsNotFound: nothing is there, or nothing of a known format.
@@ -100,9 +102,15 @@ def find_annotations(patterns: Sequence[str], format_name: str) -> list[Annotati
         if not matches:
             raise AnnotationsNotFound(_nothing_found(pattern, formats))
         found.update((match.path, match) for match in matches)
-    is_any_remote = any(match.status is not None for match in found.values())
+    opened = list(found.values())
+    if most_opened is not None:
+        opened = sorted(opened, key=lambda match: _spread(match.relative))[:most_opened]
+    is_any_remote = any(match.status is not None for match in opened)
     with ThreadPoolExecutor(_REMOTE_THREADS if is_any_remote else _THREADS) as executor:
-        files = list(executor.map(lambda match: _describe(match, format_name), found.values()))
+        files = list(executor.map(lambda match: _describe(match, format_name, most_opened is None), opened))
+    if len(opened) < len(found):
+        paths = {match.path for match in opened}
+        files += _guessed([match for match in found.values() if match.path not in paths], files)
     if not any(file.format for file in files):
         names = ", ".join(file.path for file in files[:3])
         raise AnnotationsNotFound(
@@ -201,19 +209,41 @@ def _nothing_found(pattern: str, formats: Sequence[AnnotationFormat]) -> str:
     return f"--annotations={pattern} does not exist"
 
 
-def _describe(match: _Match, format_name: str) -> AnnotationFile:
-    path, relative = match.path, match.relative
+def _spread(name: str) -> bytes:
+    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8, person=b"sample").digest()
+
+
+def _guessed(matches: Iterable[_Match], opened: Iterable[AnnotationFile]) -> list[AnnotationFile]:
+    """Files that are not opened, with the format that most of those with their ending have."""
+    by_suffix: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for file in opened:
+        by_suffix[_folder_and_suffix(file)[1]][file.format] += 1
+    formats = {suffix: counter.most_common(1)[0][0] for suffix, counter in by_suffix.items()}
+    files = []
+    for match in matches:
+        size, modified, _ = _size_and_time(match)
+        name = formats.get(os.path.splitext(match.path)[1].lower(), "")
+        files.append(AnnotationFile(match.path, match.relative, name, size, modified, ""))
+    return files
+
+
+def _size_and_time(match: _Match) -> tuple[int, float, bool]:
+    """Bytes, modification time, and whether it is a regular file."""
     if match.status is not None:
-        size, modified = match.status.bytes, match.status.modified
-    else:
-        status = os.stat(path)
-        size, modified = status.st_size, status.st_mtime
-        if not stat.S_ISREG(status.st_mode):  # a pipe or a device has no end, maybe: it is listed, never opened
-            return AnnotationFile(path, relative, "", 0, modified, "")
+        return match.status.bytes, match.status.modified, True
+    status = os.stat(match.path)
+    return status.st_size, status.st_mtime, stat.S_ISREG(status.st_mode)
+
+
+def _describe(match: _Match, format_name: str, is_whole: bool) -> AnnotationFile:
+    path, relative = match.path, match.relative
+    size, modified, is_regular = _size_and_time(match)
+    if not is_regular:  # a pipe or a device has no end, maybe: it is listed, never opened
+        return AnnotationFile(path, relative, "", 0, modified, "")
     with storage.open_file(path) as file:
         head = file.read(HEAD_BYTES)
         digest = hashlib.sha256(head)
-        while chunk := file.read(1 << 20):
+        while is_whole and (chunk := file.read(1 << 20)):
             digest.update(chunk)
     name = format_name if format_name != "auto" else _format_of(path, head)
     return AnnotationFile(path, relative, name, size, modified, digest.hexdigest())
