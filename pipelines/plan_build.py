@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -21,6 +22,7 @@ from pipelines.plan_writing import WritingSample, measure_writing
 from pipelines.runner import has_spare_core, local_workers_of
 from pipelines.version import VERSION
 from transforms.annotations.packs import MAX_BOXES, MAX_IMAGES, Entry, PackedImage, decode_pack
+from transforms.images.image_listing import image_names
 from transforms.planning.build_estimate import BuildRates, BuildVolumes, build_stages
 from transforms.planning.sampling import Estimate, ratio_estimate, spread_by_hash
 from transforms.records import DeclaredClasses
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _DESCRIPTION_BYTES = 20_000
 _SHARD_BYTES = 4_000
 _LEAST_OF_A_SOURCE = 20
+_LISTED = 5000
 
 
 def plan_build(values: flags.FlagValues, options: PipelineOptions, start_seconds: float) -> PlanReport:
@@ -50,13 +53,11 @@ def plan_build(values: flags.FlagValues, options: PipelineOptions, start_seconds
     """
     check_names(values)
     class_map = read_class_map(values.class_map)
-    begun = time.perf_counter()
     inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values), values.plan_sample)
-    found_seconds = time.perf_counter() - begun
     settings = make_plan_settings(values, inputs, class_map)
     with tempfile.TemporaryDirectory(prefix="boxmill-plan-") as folder:
         samples = [
-            sample_annotations(item, class_map.changes, settings, values.plan_sample, values.masks != "none", folder)
+            sample_annotations(item, class_map.changes, values.plan_sample, values.masks != "none", folder)
             for item in inputs
         ]
         identity = BuildIdentity(values.name, values.version, "", {}, [], VERSION)
@@ -72,7 +73,7 @@ def plan_build(values: flags.FlagValues, options: PipelineOptions, start_seconds
     volumes = _volumes(inputs, settings, samples, writing, (images.value, boxes.value, image_bytes), truth_splits)
     volumes = replace(volumes, record_bytes=records.value)
     rates = BuildRates(
-        list_image=found_seconds / max(1, volumes.listed),
+        list_image=_listing_seconds(inputs),
         read_image=sum(sample.seconds for sample in samples) / max(1.0, images.value),
         assign_image=writing.assign_seconds,
         write_image=1 / values.plan_rate if values.plan_rate else writing.write_seconds,
@@ -119,7 +120,8 @@ def _chosen(samples: Sequence[AnnotationSample], most: int) -> list[Entry]:
         entries = [entry for pack in sample.packs for entry in decode_pack(pack)]
         images = [entry for entry in entries if isinstance(entry, PackedImage)]
         share = max(_LEAST_OF_A_SOURCE, round(most * sample.images.value / max(1.0, everything)))
-        chosen += spread_by_hash(images, lambda entry: entry.key, share)
+        spread: list[PackedImage] = spread_by_hash(images, lambda entry: entry.key, share)
+        chosen += spread
         chosen += [entry for entry in entries if isinstance(entry, DeclaredClasses)]
     return chosen
 
@@ -135,6 +137,14 @@ def _taken(inputs: Sequence[SourceInputs], samples: Sequence[AnnotationSample]) 
         listed = item.listing.images
         size += min(sample.images.value * share, listed) * item.listing.bytes / listed
     return images, boxes, size
+
+
+def _listing_seconds(inputs: Sequence[SourceInputs]) -> float:
+    """To list an image, with its size."""
+    begun, listed = time.perf_counter(), 0
+    for root in {item.images_root for item in inputs if item.images_root}:
+        listed += sum(1 for _ in islice(image_names(root), _LISTED))
+    return (time.perf_counter() - begun) / max(1, listed)
 
 
 def _volumes(

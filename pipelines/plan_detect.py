@@ -67,6 +67,7 @@ def plan_detect(values: flags.FlagValues, options: PipelineOptions, start_second
         load_model=frames.load_seconds,
     )
     measured = f"frames: {frames.processed:,} went through the model, after some that did not count"
+    given = "frames: their rate was given; detections and results are not estimated"
     return PlanReport(
         command="detect",
         stages=detect_stages(volumes, rates),
@@ -92,5 +93,5 @@ def plan_detect(values: flags.FlagValues, options: PipelineOptions, start_second
         here_start=start_seconds + rates.load_model,
         vcpus=float(os.cpu_count() or 1),
         worker_start=rates.load_model,
-        notes=(*videos.notes, "frames: their rate was given; results are not estimated" if values.plan_rate else measured),
+        notes=(*videos.notes, given if values.plan_rate else measured),
     )

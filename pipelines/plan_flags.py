@@ -10,9 +10,7 @@ from pipelines import build_flags, detect_flags
 from pipelines.flags import help_text
 
 PLAN_FLAGS = flags.FlagValues()
-flags.DEFINE_list(
-    "plan_workers", ["1", "10", "100", "1000"], "Numbers of workers to plan for.", flag_values=PLAN_FLAGS
-)
+flags.DEFINE_list("plan_workers", ["1", "10", "100", "1000"], "Numbers of workers to plan for.", flag_values=PLAN_FLAGS)
 flags.DEFINE_string(
     "plan_prices",
     None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -106,7 +107,8 @@ def to_text(report: PlanReport, prices: Prices, workers: Sequence[int]) -> str:
         for stage in report.stages
     ]
     lines += ["", *table(["step", "work", "pieces", f"at {most:,} workers", "memory of a worker"], rows)]
-    lines += ["", f"  here, {report.here_workers} worker{'s'[: report.here_workers != 1]}: {duration(report.here_seconds)}"]
+    plural = "s" if report.here_workers > 1 else ""
+    lines += ["", f"  here, {report.here_workers} worker{plural}: {duration(report.here_seconds)}"]
     runs = [
         [
             f"{run['workers']:,}",
@@ -130,10 +132,14 @@ def to_text(report: PlanReport, prices: Prices, workers: Sequence[int]) -> str:
         f"  storage of the results: {plain['storage_month']:,.2f} {prices.currency} a month; "
         f"{report.reads:,.0f} reads and {report.writes:,.0f} writes are in the costs",
         "  cost: from workers that are given back when idle to all kept from begin to end",
-        f"  prices: {prices.source}",
-        *(f"  {note}" for note in report.notes),
+        *_wrapped(f"prices: {prices.source}"),
+        *(line for note in report.notes for line in _wrapped(note)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 110, initial_indent="  ", subsequent_indent="    ")
 
 
 def _left_last(lines: Sequence[str], last: Sequence[str]) -> list[str]:

@@ -24,11 +24,11 @@ from transforms.detections.tables import (
 )
 from transforms.detectors.detect_segments import LoadedModel, infer
 from transforms.detectors.segment_detection import SegmentTimes
-from transforms.planning.sampling import Estimate, ratio_estimate, spread_by_hash
+from transforms.planning.sampling import NOTHING, Estimate, ratio_estimate, spread_by_hash
 from transforms.videos.cut_settings import CutSettings
 from transforms.videos.find_videos import VideoFile
 from transforms.videos.probe import VideoProbe, probe_video
-from transforms.videos.reasons import VideoRefused
+from transforms.videos.reasons import PROGRAMMING_ERRORS, VideoRefused
 from transforms.videos.remote_videos import source_of
 from transforms.videos.segments import SegmentSpec
 from transforms.videos.sources import fingerprint, open_video
@@ -55,10 +55,10 @@ class VideoSample:
       notes: what the numbers rest on.
     """
 
-    videos: Estimate = Estimate(0.0)
-    frames: Estimate = Estimate(0.0)
-    processed: Estimate = Estimate(0.0)
-    segments: Estimate = Estimate(0.0)
+    videos: Estimate = NOTHING
+    frames: Estimate = NOTHING
+    processed: Estimate = NOTHING
+    segments: Estimate = NOTHING
     longest_segment: float = 0.0
     frame_bytes: float = 0.0
     probe_byte: float = 0.0
@@ -67,7 +67,7 @@ class VideoSample:
 
 
 def sample_videos(files: Sequence[VideoFile], cut: CutSettings) -> VideoSample:
-    """Goes through the packets of some videos, the smallest of the sample at least; of others the header is believed."""
+    """Goes through the packets of some videos, the smallest of a sample at least; believes the headers of others."""
     sample = VideoSample()
     chosen = sorted(spread_by_hash(files, lambda file: file.name, _MOST_VIDEOS), key=lambda file: file.size)
     rows: list[tuple[float, float, float, float]] = []  # videos, frames, processed, segments
@@ -100,7 +100,7 @@ def sample_videos(files: Sequence[VideoFile], cut: CutSettings) -> VideoSample:
     sample.probe_byte = seconds / max(1, read)
     headers = len(chosen) - len(sample.probed) - sum(row[0] == 0 for row in rows)
     sample.notes.append(
-        f"videos: {len(sample.probed):,} of {len(files):,} were read through, of {max(0, headers):,} the header was read"
+        f"videos: {len(sample.probed):,} of {len(files):,} were read through, of {max(0, headers):,} the header"
     )
     return sample
 
@@ -116,6 +116,8 @@ def _by_header(file: VideoFile, cut: CutSettings) -> tuple[float, float, float, 
             length = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
             length = length or (container.duration or 0) / 1e6
             frames = float(stream.frames or length * rate)
+    except PROGRAMMING_ERRORS:
+        raise
     except Exception:  # native demuxers raise nearly every kind; detect says which
         return 0.0, 0.0, 0.0, 0.0
     sampling = cut.sampling
@@ -204,8 +206,11 @@ def _shortened(spec: SegmentSpec, processed: int) -> SegmentSpec:
     if len(seen) <= processed:
         return spec
     end = seen[processed]
-    lists = ("pts", "key_pts", "skipped_pts", "damaged_pts")
-    return replace(spec, end_pts=end, **{name: tuple(p for p in getattr(spec, name) if p < end) for name in lists})
+    pts, keys, left_out, damaged = (
+        tuple(item for item in items if item < end)
+        for items in (spec.pts, spec.key_pts, spec.skipped_pts, spec.damaged_pts)
+    )
+    return replace(spec, end_pts=end, pts=pts, key_pts=keys, skipped_pts=left_out, damaged_pts=damaged)
 
 
 def _add_results(

@@ -1,4 +1,4 @@
-"""What writing takes and gives: measured by writing sampled images to a temporary folder with the build's own functions."""
+"""What writing takes and gives, measured: sampled images are written to a temporary folder as a build would."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from transforms.annotations.packs import Entry, PackedImage, decode_pack, encode_pack
 from transforms.examples.existing_record import load_record
-from transforms.images.image_store import ImageRefused, ImageStore
+from transforms.images.image_store import ImageRefused
+from transforms.images.open_image_store import open_image_store
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.planning.build_estimate import READ_THREADS
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
@@ -100,7 +101,7 @@ def measure_writing(
 
 def _read_pictures(sample: WritingSample, settings: WriteSettings) -> tuple[dict[str, float], float]:
     """Reads each picture for the first time: their sizes by key, and the seconds that each is waited for."""
-    stores = {source: ImageStore(root) for source, root in settings.image_roots.items() if root}
+    stores = {source: open_image_store(root) for source, root in settings.image_roots.items() if root}
     sizes: dict[str, float] = {}
     begun, begun_work = time.perf_counter(), time.thread_time()
     for entry in sample.entries:
@@ -120,7 +121,7 @@ def _read_pictures(sample: WritingSample, settings: WriteSettings) -> tuple[dict
 
 
 def _hash_seconds(entries: Sequence[PackedImage], plan: PlanSettings, settings: WriteSettings) -> float:
-    stores = {source: ImageStore(root) for source, root in settings.image_roots.items() if root}
+    stores = {source: open_image_store(root) for source, root in settings.image_roots.items() if root}
     begun = time.perf_counter()
     for entry in entries:
         near = plan.duplicate_distance >= 0

@@ -36,7 +36,9 @@ def as_argv(arguments: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["build", "--help"], ["verify", "--help"], ["demo", "--help"]], ids=" ".join
+    "command",
+    [["--help"], ["build", "--help"], ["verify", "--help"], ["plan", "--help"], ["demo", "--help"]],
+    ids=" ".join,
 )
 def test_help_is_quick(command: list[str]) -> None:
     run = [sys.executable, "-m", "pipelines.cli", *command]

@@ -35,6 +35,9 @@ class Estimate:
         return Estimate(value, error / value if value else 0.0)
 
 
+NOTHING = Estimate(0.0)
+
+
 def spread_by_hash(items: Iterable[Item], name: Callable[[Item], str], most: int) -> list[Item]:
     """At most so many items, those whose names have the smallest hashes: the same ones every time."""
     return nsmallest(most, items, key=lambda item: _hash(name(item)))

@@ -74,7 +74,5 @@ def limit_at(stages: Sequence[Stage], workers: int, start_seconds: float) -> str
 
 def cost_of(running: Running, prices: Prices, shuffle_bytes: float, reads: float, writes: float) -> tuple[float, float]:
     """What a run costs: if idle workers are given back at once, and if all are kept from begin to end."""
-    low, high = (
-        prices.cost(hours, shuffle_bytes, reads, writes) for hours in (running.busy_hours, running.kept_hours)
-    )
+    low, high = (prices.cost(hours, shuffle_bytes, reads, writes) for hours in (running.busy_hours, running.kept_hours))
     return low, max(low, high)

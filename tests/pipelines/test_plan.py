@@ -1,0 +1,136 @@
+"""``boxmill plan`` beside what really comes of the same flags; times are for benchmarks/plan.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.sample_images import write_dataset
+from pipelines import cli, plan
+from tests.pipelines.detect_runs import run_detect
+from tests.sample_data import build_dataset
+from tests.videos.shape_clips import write_shapes_clip
+from transforms.detectors.demo_model import write_shapes_detector
+
+Capture = pytest.CaptureFixture[str]
+BCCD = Path(__file__).resolve().parents[3] / "shared" / "real" / "ann" / "bccd" / "BCCD"
+
+
+def planned(capsys: Capture, *argv: object) -> dict[str, Any]:
+    capsys.readouterr()
+    assert plan.main([*map(str, argv), "--plan_json"]) == 0, capsys.readouterr().err
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def values(found: dict[str, Any], kind: str) -> dict[str, float]:
+    return {name: item["value"] for name, item in found[kind].items()}
+
+
+def within(expected: float, share: float = 0.2) -> Any:
+    return pytest.approx(expected, rel=share)
+
+
+def folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("sample", [40, 500])
+@pytest.mark.skipif(not BCCD.is_dir(), reason=f"{BCCD} is not there: the datasets are no part of the project")
+def test_plan_of_a_public_dataset(capsys: Capture, tmp_path: Path, sample: int) -> None:
+    flags = [f"--annotations={BCCD}/Annotations", f"--images={BCCD}/JPEGImages", f"--output={tmp_path}", "--name=bccd"]
+    found = planned(capsys, "build", *flags, f"--plan_sample={sample}")
+    assert not list(tmp_path.iterdir())
+    manifest = build_dataset(tmp_path, BCCD / "Annotations", BCCD / "JPEGImages", name="bccd").manifest
+    counts = values(found, "counts")
+    assert counts["images"] == 364
+    assert counts["boxes"] == within(4888, 0.1 if sample == 40 else 0)
+    for name, split in manifest["splits"].items():
+        assert found["splits"][name]["shards"] == len(split["shards"])
+        assert found["splits"][name]["images"] == within(split["records"])
+    assert values(found, "bytes")["shards"] == within(sum(s["bytes"] for s in manifest["splits"].values()), 0.1)
+    assert values(found, "bytes")["dataset"] == within(folder_bytes(tmp_path / "bccd"))
+
+
+def test_plan_of_a_generated_dataset(capsys: Capture, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data", 600, target_bytes=10_000)
+    annotations, images = tmp_path / "data" / "instances.json", tmp_path / "data" / "images"
+    flags = [f"--annotations={annotations}", f"--images={images}", f"--output={tmp_path}/out", "--name=made"]
+    more = ["--num_shards=train=6,val=2", "--image_check=header"]
+    found = planned(capsys, "build", *flags, *more, "--plan_sample=100", "--plan_workers=1,50")
+    assert not (tmp_path / "out").exists()
+    manifest = build_dataset(tmp_path, annotations, images, *more, name="made").manifest
+    assert values(found, "counts") == {"images": 600, "boxes": 3000, "images rejected": 0}
+    for name, split in manifest["splits"].items():
+        assert found["splits"][name] == {"images": split["records"], "shards": len(split["shards"])}
+    assert values(found, "bytes")["shards"] == within(sum(s["bytes"] for s in manifest["splits"].values()), 0.05)
+    assert values(found, "bytes")["dataset"] == within(folder_bytes(tmp_path / "made"))
+    assert [run["workers"] for run in found["runs"]] == [1, 50]
+    write = next(stage for stage in found["stages"] if stage["name"] == "write shards")
+    assert write["parts"] == 8
+
+
+def test_plan_of_a_detection(capsys: Capture, tmp_path: Path) -> None:
+    model = write_shapes_detector(tmp_path / "model")
+    clip = write_shapes_clip(tmp_path / "clip.mp4", 90)
+    flags = ["--exports=coco,jsonl", "--frame_stride=2"]
+    found = planned(capsys, "detect", f"--videos={clip}", f"--model={model}", f"--output={tmp_path}/out", *flags)
+    assert not (tmp_path / "out").exists()
+    run = run_detect(capsys, clip, model, tmp_path / "out", *flags)
+    counts = values(found, "counts")
+    frames = run.manifest["counts"]["frames"]
+    assert counts["frames"] == frames["expected"]
+    assert counts["frames to detect in"] == frames["processed"]
+    assert counts["segments"] == run.manifest["counts"]["segments"]
+    assert counts["detections"] == within(run.manifest["counts"]["detections"])
+    assert values(found, "bytes")["results"] == within(folder_bytes(tmp_path / "out"))
+
+
+def test_a_given_rate_is_taken_and_no_model_is_run(capsys: Capture, tmp_path: Path) -> None:
+    model = write_shapes_detector(tmp_path / "model")
+    clip = write_shapes_clip(tmp_path / "clip.mp4", 90)
+    argv = ["detect", f"--videos={clip}", f"--model={model}", f"--output={tmp_path}/out", "--plan_rate=3"]
+    found = planned(capsys, *argv)
+    detect = next(stage for stage in found["stages"] if stage["name"] == "detect segments")
+    assert detect["seconds"] == pytest.approx(30)
+    assert any("rate was given" in note for note in found["notes"])
+
+
+def test_text_fits_a_screen_and_names_prices(capsys: Capture, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data", 20, target_bytes=5_000)
+    (tmp_path / "prices.yaml").write_text("source: our contract\ncurrency: KRW\nvcpu_hour: 70\n")
+    flags = [f"--annotations={tmp_path}/data/instances.json", f"--output={tmp_path}/out", "--name=made"]
+    argv = ["plan", "build", *flags, f"--images={tmp_path}/data/images", f"--plan_prices={tmp_path}/prices.yaml"]
+    assert cli.main(argv) == 0
+    out = capsys.readouterr().out
+    assert "cost (KRW)" in out
+    assert "our contract; as in the examples: memory_gb_hour" in out
+    assert len(out.splitlines()) <= 50
+    assert max(map(len, out.splitlines())) <= 160
+
+
+MISTAKES = {
+    "no command": ([], "boxmill plan build|detect"),
+    "another command": (["verify"], "boxmill plan build|detect"),
+    "build without a name": (["build", "--annotations=a.json", "--output=out"], "--name is missing"),
+    "annotations that are not there": (
+        ["build", "--annotations=/nowhere/a.json", "--output=out", "--name=x"],
+        "--annotations=/nowhere/a.json does not exist",
+    ),
+    "misspelt flag": (["build", "--plan_worker=3"], "did you mean --plan_workers?"),
+    "no number of workers": (["build", "--plan_workers=many"], "--plan_workers=many"),
+    "prices that are not there": (["build", "--plan_prices=/nowhere/p.yaml"], "--plan_prices=/nowhere/p.yaml cannot"),
+    "detect without a model": (["detect", "--videos=a.mp4", "--output=out"], "--model is missing"),
+    "videos that are not there": (["detect", "--videos=/nowhere.mp4", "--model=m", "--output=o"], "/nowhere.mp4"),
+}
+
+
+@pytest.mark.parametrize(("argv", "expected"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistake_ends_in_one_sentence(capsys: Capture, argv: list[str], expected: str) -> None:
+    assert plan.main(argv) == 1
+    error = capsys.readouterr().err
+    assert expected in error
+    assert error.count("\n") == 1
