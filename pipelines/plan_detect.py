@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from pipelines.flags import UsageError
 from pipelines.plan_report import PlanReport
 from pipelines.plan_videos import FrameSample, measure_frames, sample_videos
 from pipelines.runner import local_workers_of
+from transforms.detectors.remote_models import local_model
 from transforms.planning.detect_estimate import DetectRates, DetectVolumes, detect_stages
 from transforms.planning.sampling import Estimate
 
@@ -37,15 +39,21 @@ def plan_detect(values: flags.FlagValues, options: PipelineOptions, start_second
     """
     check_flags(values)
     files = find_videos_of(values)
-    info, labels = inspect_model_of(values)
-    settings = make_settings(values, info, labels)
-    videos = sample_videos(files, settings.cut)
-    if not videos.probed:
-        raise UsageError(f"none of the sampled videos can be used; boxmill inspect {files[0].path} says why")
     frames = FrameSample()
-    if not values.plan_rate:
-        with tempfile.TemporaryDirectory(prefix="boxmill-plan-") as folder:
-            frames = measure_frames(videos.probed, replace(settings, output=os.path.join(folder, "results")))
+    with ExitStack() as stack:
+        model, label_map = stack.enter_context(local_model(values.model, values.label_map))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="boxmill-plan-"))
+        settings = replace(
+            make_settings(values, *inspect_model_of(model, label_map, values)),
+            output=os.path.join(folder, "results"),
+            model_path=os.path.abspath(model),
+            label_map_path=os.path.abspath(label_map) if label_map else None,
+        )
+        videos = sample_videos(files, settings.cut)
+        if not videos.probed:
+            raise UsageError(f"none of the sampled videos can be used; boxmill inspect {files[0].path} says why")
+        if not values.plan_rate:
+            frames = measure_frames(videos.probed, settings)
     volumes = DetectVolumes(
         videos=videos.videos.value,
         video_bytes=float(sum(file.size for file in files)),
