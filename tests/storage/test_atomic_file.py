@@ -46,8 +46,11 @@ def test_exclusive_commit_takes_no_name_that_is_taken(tmp_path: Path) -> None:
 def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, bytes(data[:3])))
-    write_atomically(str(tmp_path / "a"), b"123456")
-    assert (tmp_path / "a").read_bytes() == b"123456"
+    monkeypatch.setattr(os, "writev", lambda descriptor, buffers: write(descriptor, b"".join(buffers)[:7]))
+    with AtomicFile(str(tmp_path / "a")) as file:
+        file.write([b"12345", b"67890", b"abcdef"])
+        file.commit()
+    assert (tmp_path / "a").read_bytes() == b"1234567890abcdef"
 
 
 @pytest.fixture(params=[False, True], ids=["in the caller", "in a thread"])
@@ -77,10 +80,10 @@ def test_buffers_of_all_sizes_are_written_in_order(
 def test_failure_to_write_is_raised_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int, executor: ThreadPoolExecutor | None
 ) -> None:
-    def full(descriptor: int, data: bytes) -> int:
+    def full(descriptor: int, buffers: list[bytes]) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "writev", full)
     with pytest.raises(OSError, match="No space"), AtomicFile(str(tmp_path / "a"), executor) as file:  # noqa: PT012 - at which step, is open
         for _ in range(chunks):
             file.write([b"x" * (1 << 20)])

@@ -15,6 +15,7 @@ from transforms.storage.paths import is_remote
 # So much is gathered before it is handed over, in one piece: then the threads seldom meet.
 _CHUNK_BYTES = 1 << 20
 _CHUNKS_AHEAD = 4
+_MOST_BUFFERS = 1024  # of one system call
 TEMPORARY_SUFFIX = ".boxmill-tmp"
 
 
@@ -62,15 +63,14 @@ class AtomicFile:
         size = sum(map(len, buffers))
         self.bytes_written += size
         if self._executor is None:
-            for buffer in buffers:
-                self._append(buffer)
+            self._append(buffers)
             return
         self._gathered += buffers
         self._gathered_bytes += size
         if self._gathered_bytes >= _CHUNK_BYTES:
             if len(self._handed_over) == _CHUNKS_AHEAD:
                 self._handed_over.popleft().result()
-            self._handed_over.append(self._executor.submit(self._append, self._take_gathered()))
+            self._handed_over.append(self._executor.submit(self._append, [self._take_gathered()]))
 
     def _take_gathered(self) -> bytes:
         data = b"".join(self._gathered)
@@ -78,16 +78,20 @@ class AtomicFile:
         self._gathered_bytes = 0
         return data
 
-    def _append(self, data: bytes) -> None:
-        self._digest.update(data)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+    def _append(self, buffers: Sequence[bytes]) -> None:
+        for buffer in buffers:
+            self._digest.update(buffer)
+        written = os.writev(self._descriptor, buffers[:_MOST_BUFFERS])
+        for buffer in buffers:  # what a short write has left, if anything
+            rest = memoryview(buffer)[written:]
+            written = max(0, written - len(buffer))
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
 
     def _flush(self) -> None:
         while self._handed_over:
             self._handed_over.popleft().result()
-        self._append(self._take_gathered())
+        self._append([self._take_gathered()])
 
     def _finish(self) -> None:
         """Waits until all is on the disk."""
