@@ -18,6 +18,7 @@ from absl import flags
 from pipelines import local_workers
 from pipelines.build_flags import FLAGS, build_help
 from pipelines.flags import HELP_FLAGS, UsageError, parse_flags
+from transforms import storage
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 EXIT_WRITTEN, EXIT_FAILED, EXIT_SOME_REJECTED, EXIT_TOO_MANY_REJECTED = 0, 1, 2, 3
 # Failures that are no defects: of the input, the output folder, or the machine.
-_TOLD_IN_A_SENTENCE = ("NothingToBuild", "ClassIdsRefused", "BuildRefused", "WorkerDied")
+_TOLD_IN_A_SENTENCE = ("NothingToBuild", "ClassIdsRefused", "BuildRefused", "ClaimRefused", "WorkerDied")
 _PLACES_OF_WORKERS = ("annotations", "images", "output")
 _WORKER_MODULES = (
     "transforms.shards.write_shards",
@@ -94,6 +95,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, BuildRefused, RunnerRefused) as error:
         print(f"boxmill build: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except OSError as error:
+        if not storage.is_remote(str(error.filename)):
+            raise
+        print(f"boxmill build: {error.filename}: {error.strerror}", file=sys.stderr)
+        return EXIT_FAILED
     except PipelineFailed as failed:
         print(f"boxmill build: {failed.message}", file=sys.stderr)
         if failed.kind == "TooManyRejects":
@@ -142,6 +148,8 @@ def _run(argv: Sequence[str]) -> int:
         write_settings = replace(
             make_write_settings(values, inputs, plan_settings, identity, target.folder),
             has_spare_core=has_spare_core(options),
+            claim=target.claim,
+            final=target.final if target.claim is not None and target.folder != target.final else "",
         )
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:
             submitted = run_pipeline(

@@ -5,6 +5,7 @@ Each shard leaves a part beside it; the commit joins the parts in order, streami
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,8 @@ from transforms.examples.class_ids import ClassIds
 from transforms.examples.keypoints import UNLABELLED
 from transforms.images.check_image import CheckedImage
 from transforms.splits.shard_plan import ShardKey
-from transforms.storage.atomic_file import AtomicFile
+from transforms.storage.atomic_file import AtomicFile, open_atomic
+from transforms.storage.open_ahead import open_ahead
 
 PARTS_FOLDER = ".parts"
 _FLUSH_LINES = 1000
@@ -82,7 +84,7 @@ def categories(class_ids: ClassIds) -> list[dict[str, object]]:
 def join_parts(folder: str, keys: Iterable[ShardKey], class_ids: ClassIds, path: str) -> None:
     """Writes the COCO file of a split from the parts of its shards, in memory of one part."""
     parts = [os.path.join(folder, part_file_name(key)) for key in sorted(keys)]
-    with AtomicFile(path) as file:
+    with open_atomic(path) as file:
         file.write([b'{"images": ['])
         _write_items(file, (f"{{{line[1:]}}}" for line in _lines(parts) if line[0] == "I"))
         file.write([b'], "annotations": ['])
@@ -93,9 +95,9 @@ def join_parts(folder: str, keys: Iterable[ShardKey], class_ids: ClassIds, path:
 
 
 def _lines(paths: Iterable[str]) -> Iterator[str]:
-    for path in paths:
-        with open(path, encoding="utf-8") as file:
-            for line in file:
+    for file in open_ahead(list(paths)):
+        with io.TextIOWrapper(file, encoding="utf-8") as text:
+            for line in text:
                 yield line.rstrip("\n")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -41,7 +40,10 @@ from transforms.shards.tfds_metadata import (
 )
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardPlan
-from transforms.storage.atomic_file import TEMPORARY_SUFFIX, AtomicFile, sync_folder, write_atomically
+from transforms.storage.atomic_file import TEMPORARY_SUFFIX, open_atomic, sync_folder, write_all, write_atomically
+from transforms.storage.open_ahead import open_ahead
+from transforms.storage.remote_claim import Claim
+from transforms.storage.remote_file import describe_files
 
 _NAMES_AT_ONCE = 1 << 16
 _UNLISTED_DETAIL = "no annotation names this image"
@@ -63,6 +65,7 @@ def commit_dataset(
     ground_truth_splits: frozenset[str],
     max_reject_ratio: float,
     leakage_distance: int | None,
+    claim: Claim | None = None,
 ) -> dict[str, object]:
     """Makes the folder a dataset. Doing it again after it succeeded changes nothing.
 
@@ -76,6 +79,7 @@ def commit_dataset(
       ground_truth_splits: splits that become COCO files too.
       max_reject_ratio: of the images read.
       leakage_distance: of near duplicates in other splits than the training split; None if they are not looked for.
+      claim: on the folder, if it is remote.
 
     Returns:
       The manifest.
@@ -83,8 +87,11 @@ def commit_dataset(
     Raises:
       LedgerNotClosed: something is unaccounted for.
       TooManyRejects: see there.
-      BuildRefused: another run has committed other data here.
+      BuildRefused: another run has committed other data here, or has changed the shards.
+      ClaimRefused: another run has taken this one for dead.
     """
+    if claim is not None:
+        claim.check()
     results = sorted(results, key=lambda result: result.key)
     counts = Counts.total(result.counts for result in results)
     check_closing(read, counts)
@@ -122,7 +129,8 @@ def commit_dataset(
             f"--max_reject_ratio={max_reject_ratio:g} allows; {folder}/{LEDGER_FOLDER} says why. Mend them, or allow "
             "more and run again: finished shards are kept"
         )
-    described = {name: _size_and_digest(os.path.join(folder, name)) for name in [*files, *ledger_files]}
+    described = describe_files(folder, [*files, *ledger_files])
+    _check_shards(folder, shards)
     manifest = make_manifest(identity, shards, plan.splits, counts, class_ids, described) | {
         "leakage": leakage_summary(((leak.split, leak.kind) for leak in leaks), train, plan.splits, leakage_distance),
         **({"split_groups": dict(plan.notes)} if plan.notes else {}),
@@ -143,10 +151,14 @@ def _source_counts(results: Sequence[ShardResult], sources: Iterable[str]) -> di
     }
 
 
-def _size_and_digest(path: str) -> dict[str, object]:
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"bytes": file.tell(), "sha256": digest}
+def _check_shards(folder: str, shards: Sequence[ShardResult]) -> None:
+    """Makes sure that remote shards are those that were written: there, other runs may write at any time."""
+    if not storage.is_remote(folder):
+        return
+    found = describe_files(folder, [shard.file for shard in shards])
+    for shard in shards:
+        if found[shard.file] != {"bytes": shard.bytes, "sha256": shard.sha256}:
+            raise BuildRefused(f"another run has changed {folder}/{shard.file}; wait for it to end, then run again")
 
 
 def _write_description(
@@ -174,8 +186,7 @@ def _write_description(
             f"Object detection dataset {identity.name}, built by Boxmill.",
         ),
     }
-    for name, text in texts.items():
-        write_atomically(os.path.join(folder, name), text.encode())
+    write_all({os.path.join(folder, name): text.encode() for name, text in texts.items()})
     return list(texts)
 
 
@@ -199,8 +210,7 @@ def _write_handoff(
         ground_truth_splits,
     )
     texts = handoff_texts(facts)
-    for file, text in texts.items():
-        write_atomically(os.path.join(folder, file), text.encode())
+    write_all({os.path.join(folder, file): text.encode() for file, text in texts.items()})
     return list(texts)
 
 
@@ -227,8 +237,9 @@ def _unlisted_rows(folder: str, ledger_files: Sequence[str], image_roots: Mappin
 
 def _named_images(folder: str, ledger_files: Sequence[str], sources: Sequence[str]) -> npt.NDArray[np.uint64]:
     hashes: list[int] = []
-    for name in ledger_files:
-        table = pq.read_table(os.path.join(folder, name), columns=["source", "file_name"])
+    for file in open_ahead([os.path.join(folder, name) for name in ledger_files]):
+        with file:
+            table = pq.read_table(file, columns=["source", "file_name"])
         for row_source, file_name in zip(*(table[column].to_pylist() for column in table.column_names), strict=True):
             if row_source in sources:
                 hashes.append(order_hash(image_key(file_name)))
@@ -238,18 +249,19 @@ def _named_images(folder: str, ledger_files: Sequence[str], sources: Sequence[st
 def _remove_unnamed(folder: str, named: set[str]) -> None:
     """Removes files of ours that are not part of this dataset: shards of an earlier plan, files of killed writers."""
     for place in ("", LEDGER_FOLDER, HANDOFF_FOLDER):
-        for entry in os.scandir(os.path.join(folder, place)):
-            name = f"{place}/{entry.name}" if place else entry.name
+        for file in storage.list_folder(os.path.join(folder, place))[0]:
+            base = os.path.basename(file.path)
+            name = f"{place}/{base}" if place else base
             is_ours = place or ".tfrecord-" in name or name.endswith(TEMPORARY_SUFFIX)
-            if is_ours and entry.is_file(follow_symlinks=False) and name not in named:
-                os.unlink(entry.path)
+            if is_ours and name not in named:
+                storage.delete(file.path)
 
 
 def _commit_manifest(folder: str, manifest: dict[str, object]) -> None:
-    for place in ("", LEDGER_FOLDER, HANDOFF_FOLDER):
+    for place in ("", LEDGER_FOLDER, HANDOFF_FOLDER) if not storage.is_remote(folder) else ():
         sync_folder(os.path.join(folder, place))
     try:
-        with AtomicFile(os.path.join(folder, MANIFEST_FILE)) as file:
+        with open_atomic(os.path.join(folder, MANIFEST_FILE)) as file:
             file.write([manifest_bytes(manifest)])
             file.commit_exclusively()
     except FileExistsError:

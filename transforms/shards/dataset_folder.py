@@ -9,12 +9,14 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from transforms import storage
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.shards.manifest import MANIFEST_FILE, BuildIdentity, NotADataset, read_manifest
 from transforms.storage.atomic_file import TEMPORARY_SUFFIX
+from transforms.storage.remote_claim import Claim
 
 HANDOFF_FOLDER = "handoff"
 LEDGER_FOLDER = "ledger"
@@ -35,18 +37,21 @@ class BuildTarget:
       folder: to write into; beside ``final`` when an old dataset is being replaced.
       final: the dataset's folder, ``OUTPUT/NAME/VERSION``.
       is_done: the dataset is there already, from the same inputs and settings.
+      claim: on the place, if it is remote.
     """
 
     folder: str
     final: str
     is_done: bool = False
+    claim: Claim | None = None
 
 
-@contextmanager
-def claimed_target(output: str, identity: BuildIdentity, newest_input: float, overwrite: bool) -> Iterator[BuildTarget]:
+def claimed_target(
+    output: str, identity: BuildIdentity, newest_input: float, overwrite: bool
+) -> AbstractContextManager[BuildTarget]:
     """Claims the dataset's folder for this run and says where to write.
 
-    After the block, a replacement that has its manifest is swapped in for the old dataset.
+    After the block, a replacement that has its manifest is there in place of the old dataset.
 
     Args:
       output: the data folder that holds all datasets.
@@ -57,6 +62,17 @@ def claimed_target(output: str, identity: BuildIdentity, newest_input: float, ov
     Raises:
       BuildRefused: another run is at it, other data is there, or the folder cannot be written.
     """
+    if storage.is_remote(output):
+        from transforms.shards.remote_target import claimed_remote_target
+
+        return claimed_remote_target(output, identity, newest_input, overwrite)
+    return _claimed_local_target(output, identity, newest_input, overwrite)
+
+
+@contextmanager
+def _claimed_local_target(
+    output: str, identity: BuildIdentity, newest_input: float, overwrite: bool
+) -> Iterator[BuildTarget]:
     parent = os.path.join(output, identity.name)
     final = os.path.join(parent, identity.version)
     aside = os.path.join(parent, f".{identity.version}.next")
@@ -67,7 +83,7 @@ def claimed_target(output: str, identity: BuildIdentity, newest_input: float, ov
     except OSError as error:
         raise BuildRefused(f"cannot write to {parent}: {error.strerror}; choose another --output") from None
     try:
-        target = _choose_folder(final, aside, identity, newest_input, overwrite)
+        target = choose_folder(final, aside, identity, newest_input, overwrite)
         if not target.is_done:
             try:
                 for folder in _BUILD_FOLDERS:
@@ -95,25 +111,22 @@ def _remove_empty(targets: Sequence[str], parents: Sequence[str]) -> None:
             os.rmdir(parent)
 
 
-def _choose_folder(
-    final: str, aside: str, identity: BuildIdentity, newest_input: float, overwrite: bool
-) -> BuildTarget:
-    if not os.path.exists(os.path.join(final, MANIFEST_FILE)):
+def choose_folder(final: str, aside: str, identity: BuildIdentity, newest_input: float, overwrite: bool) -> BuildTarget:
+    """Where to write, by what is there; see ``claimed_target``."""
+    committed = storage.status(os.path.join(final, MANIFEST_FILE))
+    if committed is None:
         _refuse_foreign_folder(final)
-        if os.path.exists(aside):
-            shutil.rmtree(aside)
+        storage.delete_folder(aside)
         return BuildTarget(final, final)
     try:
         manifest = read_manifest(final)
         difference = _difference(manifest, identity)
     except NotADataset as error:
         difference = str(error)
-    manifest_time = os.stat(os.path.join(final, MANIFEST_FILE)).st_mtime
-    if not difference and newest_input > manifest_time:
+    if not difference and newest_input > committed.modified:
         difference = "an input file was changed after the dataset was built"
     if not difference:
-        if os.path.exists(aside):
-            shutil.rmtree(aside)
+        storage.delete_folder(aside)
         return BuildTarget(final, final, is_done=True)
     if not overwrite:
         raise BuildRefused(
@@ -125,9 +138,13 @@ def _choose_folder(
 
 def _refuse_foreign_folder(folder: str) -> None:
     """An unfinished build of ours has its parts folder; anything else that is not empty is somebody's data."""
-    if os.path.lexists(folder) and not os.path.isdir(folder):
+    if not storage.is_remote(folder) and os.path.lexists(folder) and not os.path.isdir(folder):
         raise BuildRefused(f"{folder} is a file; choose another --output or --name")
-    if os.path.isdir(folder) and os.listdir(folder) and not os.path.isdir(os.path.join(folder, PARTS_FOLDER)):
+    if storage.is_remote(folder):
+        is_empty = not storage.is_folder(folder)
+    else:
+        is_empty = not os.path.isdir(folder) or not os.listdir(folder)
+    if not is_empty and not storage.is_folder(os.path.join(folder, PARTS_FOLDER)):
         raise BuildRefused(f"{folder} is not empty and holds no dataset; choose another --output, --name or --version")
 
 
@@ -194,6 +211,9 @@ def _exchange(new: str, old: str) -> None:
 
 def remove_leftovers(folder: str) -> None:
     """Removes what only an unfinished build needs; safe at any time after the manifest is there."""
+    if storage.is_remote(folder):
+        storage.delete_folder(os.path.join(folder, PARTS_FOLDER))
+        return
     shutil.rmtree(os.path.join(folder, PARTS_FOLDER), ignore_errors=True)
     for place, _, names in os.walk(folder):
         for name in names:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms import storage
 from transforms.shards.dataset_folder import LEDGER_FOLDER
 from transforms.shards.shard_result import ShardResult, ledger_file_name
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH
@@ -153,7 +154,7 @@ def leakage_parquet(leaks: Sequence[Leak], train: str, folder: str, shard_counts
 
     def name(key: ShardKey, index: int) -> tuple[str, str]:
         if key not in names:
-            file = os.path.join(folder, ledger_file_name("images", key, shard_counts[key.split]))
+            file = storage.for_pyarrow(os.path.join(folder, ledger_file_name("images", key, shard_counts[key.split])))
             columns = pq.read_table(file, columns=["index", "source", "file_name"]).to_pydict().values()
             names[key] = {number: (source, file_name) for number, source, file_name in zip(*columns, strict=True)}
         return names[key][index]

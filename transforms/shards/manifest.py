@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from transforms import storage
 from transforms.examples.class_ids import ClassIds
 from transforms.ledger.counts import Counts
 from transforms.shards.shard_result import ShardResult
@@ -147,8 +148,7 @@ def read_manifest(folder: str) -> dict[str, Any]:
     """
     path = os.path.join(folder, MANIFEST_FILE)
     try:
-        with open(path, "rb") as file:
-            manifest = json.load(file)
+        manifest = json.loads(storage.read_bytes(path))
     except FileNotFoundError:
         raise NotADataset(
             f"{folder} has no {MANIFEST_FILE}: it is no dataset, or its build was not finished (run it again to finish)"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow.parquet as pq
 
+from transforms import storage
 from transforms.ledger.counts import Counts
 from transforms.ledger.ledger_rows import BoxRow, ImageRow, box_rows_parquet, image_rows_parquet
 from transforms.ledger.reasons import Reason
@@ -124,7 +125,8 @@ def write_rejected(
 def read_result(folder: str, key: ShardKey, shards: int) -> ShardResult | None:
     """The result of a shard that an earlier run finished, or None; the shard's bytes are not looked at."""
     try:
-        metadata = pq.read_schema(os.path.join(folder, ledger_file_name("images", key, shards))).metadata or {}
+        file = storage.for_pyarrow(os.path.join(folder, ledger_file_name("images", key, shards)))
+        metadata = pq.read_schema(file).metadata or {}
     except (OSError, ValueError):
         return None
     text = metadata.get(_RESULT_KEY.encode())

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from transforms import storage
 from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_objects
 from transforms.examples.class_ids import ClassIds
@@ -38,7 +39,9 @@ from transforms.shards.shard_result import ShardResult, shard_file_name
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardKey, ShardPlan
-from transforms.storage.atomic_file import AtomicFile, write_atomically
+from transforms.storage.atomic_file import open_atomic, write_atomically
+from transforms.storage.remote_claim import Claim
+from transforms.storage.remote_file import sha256_of_file
 
 MAX_PICTURE_BYTES = 256 << 20
 _NOT_IN_MAP = "class {!r} is not in the class map"
@@ -59,6 +62,7 @@ class ShardSettings:
       annotation_roots: for each source's name, the folders that its mask files are below.
       with_masks: every object gets a mask.
       with_perceptual_hashes: of the pictures, to look for near duplicates.
+      claim: on a remote folder; a shard is only written while no other run has it.
     """
 
     folder: str
@@ -71,6 +75,7 @@ class ShardSettings:
     annotation_roots: Mapping[str, Sequence[str]] = field(default_factory=dict)
     with_masks: bool = False
     with_perceptual_hashes: bool = False
+    claim: Claim | None = None
 
     @property
     def is_mixed(self) -> bool:
@@ -121,7 +126,7 @@ def write_shard(
       OSError: the storage failed.
     """
     writer = _ShardWriter(key, plan, settings)
-    with AtomicFile(os.path.join(settings.folder, writer.result.file), file_executor) as file:
+    with open_atomic(os.path.join(settings.folder, writer.result.file), file_executor) as file:
         stores = {source: open_image_store(root) for source, root in settings.image_roots.items() if root}
         mask_stores = {
             source: [open_image_store(root) for root in settings.annotation_roots.get(source, ())]
@@ -150,6 +155,8 @@ def write_shard(
             if buffers is not None:
                 file.write(frame_record(buffers))
             on_image(row, sum(map(len, buffers or ())))
+        if settings.claim is not None:
+            settings.claim.check()
         file.commit()
         writer.result.bytes, writer.result.sha256 = file.bytes_written, file.sha256
     writer.write_ledger()
@@ -311,11 +318,7 @@ def existing_shard(key: ShardKey, plan: ShardPlan, settings: ShardSettings) -> S
     if result is None or result.fingerprint != settings.fingerprint:
         return None
     needs_part = key.split in settings.ground_truth_splits
-    if needs_part and not os.path.exists(os.path.join(settings.folder, part_file_name(key))):
+    if needs_part and not storage.exists(os.path.join(settings.folder, part_file_name(key))):
         return None
-    try:
-        with open(os.path.join(settings.folder, result.file), "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return None
-    return result if digest == result.sha256 else None
+    status = storage.status(os.path.join(settings.folder, result.file))
+    return result if status is not None and sha256_of_file(status) == result.sha256 else None

@@ -15,13 +15,15 @@ from transforms.images.check_image import ImagePolicy
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.records import Rejection
 from transforms.shards.commit_dataset import commit_dataset
-from transforms.shards.manifest import BuildIdentity
+from transforms.shards.manifest import BuildIdentity, NotADataset, read_manifest
 from transforms.shards.prefetch import MAX_THREADS, Pace
+from transforms.shards.remote_target import replace_dataset
 from transforms.shards.shard_ledger import write_rejected
 from transforms.shards.shard_result import ShardResult
 from transforms.shards.write_shard import ShardMember, ShardSettings, existing_shard, write_shard
 from transforms.splits.build_plan import BuildPlan
 from transforms.splits.shard_plan import REJECTED, ShardKey
+from transforms.storage.remote_claim import Claim
 
 _images_done = Metrics.counter("boxmill", "images_done")
 _bytes_written = Metrics.counter("boxmill", "bytes_written")
@@ -44,6 +46,8 @@ class WriteSettings:
       max_reject_ratio: of the images read; more fails the build.
       leakage_distance: of near duplicates in the training split; None if they are not looked for.
       has_spare_core: the machine has more cores than workers: each writes its files in a thread of its own.
+      claim: on a remote folder.
+      final: where the commit puts a dataset that replaces another, if that is remote; else "".
     """
 
     folder: str
@@ -56,6 +60,8 @@ class WriteSettings:
     with_masks: bool = True
     leakage_distance: int | None = None
     has_spare_core: bool = False
+    claim: Claim | None = None
+    final: str = ""
 
     def shard_settings(self, plan: BuildPlan) -> ShardSettings:
         return ShardSettings(
@@ -69,6 +75,7 @@ class WriteSettings:
             with_masks=self.with_masks and plan.shards.has_masks,
             with_perceptual_hashes=self.leakage_distance is not None,
             ground_truth_splits=self.ground_truth_splits & frozenset(plan.shards.splits),
+            claim=self.claim,
         )
 
 
@@ -128,6 +135,8 @@ class WriteShards(beam.PTransform):
 
 
 def _commit(results: list[ShardResult], plan: BuildPlan, settings: WriteSettings) -> dict[str, object]:
+    if settings.final and (manifest := _replaced(settings)) is not None:
+        return manifest
     manifest = commit_dataset(
         results,
         plan.shards,
@@ -139,9 +148,21 @@ def _commit(results: list[ShardResult], plan: BuildPlan, settings: WriteSettings
         settings.ground_truth_splits & frozenset(plan.shards.splits),
         settings.max_reject_ratio,
         settings.leakage_distance,
+        settings.claim,
     )
+    if settings.final:
+        replace_dataset(settings.folder, settings.final)
     _commits.inc()
     return manifest
+
+
+def _replaced(settings: WriteSettings) -> dict[str, object] | None:
+    """The manifest that an earlier attempt at this commit has put in its place, or None."""
+    try:
+        manifest = read_manifest(settings.final)
+    except NotADataset:
+        return None
+    return manifest if manifest["fingerprint"] == settings.identity.fingerprint else None
 
 
 @dataclass

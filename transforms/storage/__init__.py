@@ -28,6 +28,7 @@ __all__ = [
     "delete_folder",
     "exists",
     "file_system",
+    "for_pyarrow",
     "is_folder",
     "is_remote",
     "join",
@@ -124,6 +125,11 @@ def walk(path: str) -> Iterator[FileStatus]:
 def write_whole(path: str, data: bytes | BinaryIO, metadata: Mapping[str, str] | None = None) -> str:
     """Writes a file, which appears whole or not at all, over whatever was there; returns its tag."""
     return file_system(path).write(path, data, None, metadata)
+
+
+def for_pyarrow(path: str) -> str | BinaryIO:
+    """What pyarrow reads a file by: the path of a local one, a stream over a remote one."""
+    return open_file(path) if is_remote(path) else path
 
 
 def write_exclusively(path: str, data: bytes | BinaryIO) -> str:

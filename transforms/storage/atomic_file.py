@@ -6,7 +6,7 @@ import hashlib
 import os
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
@@ -155,6 +155,17 @@ def write_atomically(path: str, data: bytes) -> None:
     with open_atomic(path) as file:
         file.write([data])
         file.commit()
+
+
+def write_all(files: Mapping[str, bytes]) -> None:
+    """Writes small files, each whole; remote ones beside each other."""
+    if not files or not is_remote(next(iter(files))):
+        for path, data in files.items():
+            write_atomically(path, data)
+        return
+    with ThreadPoolExecutor(len(files)) as executor:
+        for _ in executor.map(write_atomically, files.keys(), files.values()):
+            pass
 
 
 def sync_folder(folder: str) -> None:

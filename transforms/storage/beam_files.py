@@ -96,9 +96,10 @@ class BeamFiles:
                         file.write(chunk)
         return ""
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, expected_tag: str | None = None) -> None:
         from apache_beam.io.filesystems import FileSystems
 
+        del expected_tag
         with _in_plain_words(path):
             if FileSystems.exists(path):
                 FileSystems.delete([path])

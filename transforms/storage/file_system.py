@@ -80,8 +80,8 @@ class FileSystem(Protocol):
           FileExistsError: what is there is not what was expected; nothing has changed.
         """
 
-    def delete(self, path: str) -> None:
-        """Removes a file; no error if there is none."""
+    def delete(self, path: str, expected_tag: str | None = None) -> None:
+        """Removes a file; no error if there is none, nor if it has another tag than was expected."""
 
     def delete_folder(self, path: str) -> None:
         """Removes all files below a folder, and the folder itself where folders are; no error if there is none."""

@@ -149,11 +149,12 @@ class GcsFiles:
             return there.tag
         return str(blob.generation)
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, expected_tag: str | None = None) -> None:
         bucket, name = _object(path)
         blob = connection().client.bucket(bucket).blob(name)
-        with contextlib.suppress(FileNotFoundError), in_plain_words(path):
-            blob.delete(retry=_retry(), timeout=_TIMEOUT)
+        condition = {} if expected_tag is None else {"if_generation_match": int(expected_tag)}
+        with contextlib.suppress(FileNotFoundError, FileExistsError), in_plain_words(path):
+            blob.delete(**condition, retry=_retry(), timeout=_TIMEOUT)
 
     def delete_folder(self, path: str) -> None:
         with ThreadPoolExecutor(_THREADS) as executor:

@@ -63,6 +63,8 @@ class GcsConnection:
                 self._credentials, project = google.auth.default(scopes=scopes)
         # The project only matters to operations on buckets, of which there are none here.
         self.client = storage.Client(project=project or "none", credentials=self._credentials)
+        for scheme in ("https://", "http://"):
+            self.client._http.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=_MAX_CONNECTIONS))
         self._endpoint = self.client.api_endpoint.rstrip("/")
         self._auth_request = google.auth.transport.requests.Request()
         proxy = requests.utils.select_proxy(self._endpoint, requests.utils.get_environ_proxies(self._endpoint))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -88,8 +87,9 @@ class LocalFiles:
                 file.commit()
         return _status(path, os.stat(path)).tag
 
-    def delete(self, path: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
+    def delete(self, path: str, expected_tag: str | None = None) -> None:
+        there = self.status(path)
+        if there is not None and expected_tag in (None, there.tag):
             os.unlink(path)
 
     def delete_folder(self, path: str) -> None:
