@@ -66,11 +66,10 @@ class ImageStore(ABC):
                 is_completed = not name.lower().endswith(IMAGE_SUFFIXES)
                 return StoredImage(_written_name(found), data, (Reason.NAME_COMPLETED,) if is_completed else ())
         if name_parts(file_name)[1] or not candidates:
-            raise ImageRefused(
-                Reason.PATH_OUTSIDE_ROOT,
-                f"the name points outside the images folder {self.root} and no suffix is in it",
-            )
-        raise ImageRefused(Reason.IMAGE_MISSING, f"no such file in {self.root}")
+            detail = "the name points outside the images folder and no suffix is in it"
+            raise ImageRefused(Reason.PATH_OUTSIDE_ROOT, detail)
+        # Where the folder lies, is not said: a dataset does not depend on it.
+        raise ImageRefused(Reason.IMAGE_MISSING, "no such file in the images folder")
 
     @abstractmethod
     def locate(self, file_name: str) -> str | None:
