@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 GARDEN := .venv-garden
 CLOUD := .venv-cloud
+AIRFLOW := .venv-airflow
 WORKERS ?= 2
 
-.PHONY: demo test test-all check lint types format garden cloud dataflow-test benchmark benchmark-peers clean
+.PHONY: demo test test-all check lint types format garden cloud dataflow-test airflow-test benchmark benchmark-peers clean
 
 $(READY): requirements.txt setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -60,9 +61,18 @@ cloud: $(CLOUD)/.ready
 dataflow-test: $(CLOUD)/.ready
 	$(CLOUD)/bin/python -m pytest tests/deploy tests/pipelines/test_dataflow.py
 
+$(AIRFLOW)/.ready: deploy/airflow/requirements.txt
+	test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --requirement deploy/airflow/requirements.txt
+	touch $(AIRFLOW)/.ready
+
+## airflow-test: the daily build in a real Airflow, which gets an environment of its own (1.6 GB)
+airflow-test: $(READY) $(AIRFLOW)/.ready
+	$(BIN)/python -m pytest tests/deploy/test_airflow.py
+
 ## benchmark: boxmill build beside its peers; wants an idle machine and takes some minutes
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.build
 
 clean:
-	rm -rf $(VENV) $(GARDEN) $(CLOUD) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(GARDEN) $(CLOUD) $(AIRFLOW) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

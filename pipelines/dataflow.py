@@ -60,7 +60,7 @@ def check_job(options: PipelineOptions, places: Mapping[str, Paths], *, in_stock
         return
     _check_libraries()
     _check_needed(options)
-    _check_accelerators(options)
+    check_accelerators(options)
     _check_image(options, in_stock_image=in_stock_image)
     _check_code(options)
     if not _is_rehearsed(options):
@@ -98,18 +98,16 @@ def _check_needed(options: PipelineOptions) -> None:
         raise UsageError(f"--runner=DataflowRunner needs {' and '.join(missing)} as well")
 
 
-def _check_accelerators(options: PipelineOptions) -> None:
+def check_accelerators(options: PipelineOptions) -> None:
     """One process with the GPU, several that share it (MPS), or hints for steps: Dataflow knows no mixture of these."""
     services = options.view_as(GoogleCloudOptions).dataflow_service_options or []
-    accelerator = next((item for item in services if item.startswith("worker_accelerator=")), "")
-    is_single = "no_use_multiple_sdk_containers" in (options.view_as(DebugOptions).experiments or [])
+    asked = [f"--dataflow_service_options={item}" for item in services if item.startswith("worker_accelerator=")]
+    is_shared = any("use_nvidia_mps" in flag for flag in asked)
     hints = options.view_as(StandardOptions).get_all_options().get("resource_hints") or []
-    if accelerator and any("accelerator" in str(hint) for hint in hints):
-        raise UsageError(
-            "--resource_hints=accelerator=… and --dataflow_service_options=worker_accelerator=… both ask for a GPU; "
-            "give one of them"
-        )
-    if "use_nvidia_mps" in accelerator and is_single:
+    asked += [f"--resource_hints={hint}" for hint in hints if "accelerator" in str(hint)]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} ask for a GPU in two ways; give one of them")
+    if is_shared and "no_use_multiple_sdk_containers" in (options.view_as(DebugOptions).experiments or []):
         raise UsageError(
             "use_nvidia_mps shares the GPU between processes, and --experiments=no_use_multiple_sdk_containers allows "
             "one process only; leave one of them out"

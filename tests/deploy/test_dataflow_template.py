@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from deploy.dataflow.launch import command_line
 from deploy.dataflow.metadata import TEMPLATES, Template, text
+from pipelines import dataflow
 from pipelines.cli import COMMANDS
-from pipelines.flags import parse_flags
+from pipelines.flags import UsageError, parse_flags
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "deploy" / "dataflow" / "Dockerfile").read_text("utf-8")
@@ -88,3 +92,30 @@ def test_workers_of_build_have_no_tensorflow() -> None:
     assert {name for name, steps in stages.items() if "tensorflow" in steps} == {"detect", "detect-gpu"}
     commands = {match[1] for steps in stages.values() for match in re.finditer(r"BOXMILL_COMMAND=(\w+)", steps)}
     assert commands == {template.command for template in TEMPLATES}
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """The command lines of ``boxmill`` in a page of docs/, as lists of words."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("boxmill ")]
+
+
+@pytest.mark.parametrize("words", commands_of("dataflow.md"), ids=lambda words: words[0])
+def test_the_commands_of_the_docs_are_taken(words: list[str]) -> None:
+    command, *given = words
+    [template] = [template for template in TEMPLATES if template.command == command]
+    _, options = parse_flags(template.flags, given)
+    assert dataflow.is_dataflow(options)
+
+
+def test_the_gpu_recipes_of_the_docs_pass_alone_and_not_together() -> None:
+    text = (ROOT / "docs" / "dataflow.md").read_text("utf-8")
+    rows = re.findall(r"^\| [^|]+ \| (`--[^|]+) \|", text, re.MULTILINE)
+    recipes = [shlex.split(row.replace("`", "")) for row in rows]
+    assert len(recipes) == 3
+    for recipe in recipes:
+        dataflow.check_accelerators(PipelineOptions(recipe))
+    for one, other in itertools.combinations(recipes, 2):
+        with pytest.raises(UsageError):
+            dataflow.check_accelerators(PipelineOptions([*one, *other]))

@@ -84,7 +84,7 @@ MISTAKES = {
     ),
     "two ways to a GPU": (
         {"dataflow_service_options": ACCELERATOR, "resource_hints": "accelerator=type:nvidia-l4;count:1"},
-        "both ask for a GPU; give one of them",
+        "ask for a GPU in two ways; give one of them",
     ),
     "shared by one": (
         {"dataflow_service_options": f"{ACCELERATOR};use_nvidia_mps", "experiments": "no_use_multiple_sdk_containers"},
