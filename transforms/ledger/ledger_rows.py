@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -81,32 +81,56 @@ IMAGE_SCHEMA = pa.schema(
     ]
 )
 BOX_SCHEMA = pa.schema([(name, pa.string()) for name in BoxRow.__slots__])
+ROWS_AT_ONCE = 50_000
 
 
-def image_rows_parquet(rows: Sequence[ImageRow], metadata: Mapping[str, str] | None = None) -> bytes:
-    """The image rows as a Parquet file; equal rows give equal bytes."""
-    return _parquet(rows, IMAGE_SCHEMA, metadata)
+class RowsFile:
+    """A Parquet file of rows in the making: what is added is kept compressed, some tens of thousands of rows at a time.
 
+    Equal rows give equal bytes.
 
-def box_rows_parquet(rows: Sequence[BoxRow]) -> bytes:
-    """The box rows as a Parquet file; equal rows give equal bytes."""
-    return _parquet(rows, BOX_SCHEMA, None)
+    Args:
+      schema: IMAGE_SCHEMA for ImageRows, BOX_SCHEMA for BoxRows.
+    """
 
+    def __init__(self, schema: pa.Schema):
+        self._schema = schema
+        self._values = attrgetter(*schema.names)
+        self._rows: list[tuple[Any, ...]] = []
+        self._buffer = io.BytesIO()
+        self._writer = pq.ParquetWriter(self._buffer, schema, compression="zstd", store_schema=False)
+        self._is_empty = True
 
-def _parquet(
-    rows: Sequence[ImageRow] | Sequence[BoxRow], schema: pa.Schema, metadata: Mapping[str, str] | None
-) -> bytes:
-    columns = list(zip(*map(attrgetter(*schema.names), rows), strict=True)) if rows else [()] * len(schema)
-    arrays = [
-        pa.array(map(_storable, column), type=field.type) if field.type == pa.string() else pa.array(column, field.type)
-        for column, field in zip(columns, schema, strict=True)
-    ]
-    buffer = io.BytesIO()
-    with pq.ParquetWriter(buffer, schema, compression="zstd", store_schema=False) as writer:
-        writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    def add(self, rows: Iterable[ImageRow] | Iterable[BoxRow]) -> None:
+        self._rows += map(self._values, rows)
+        if len(self._rows) >= ROWS_AT_ONCE:
+            self._write_rows()
+
+    def _write_rows(self) -> None:
+        columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * len(self._schema)
+        self._rows = []
+        self._is_empty = False
+        arrays = [
+            pa.array(map(_storable, column), pa.string()) if field.type == pa.string() else pa.array(column, field.type)
+            for column, field in zip(columns, self._schema, strict=True)
+        ]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+
+    def finish(self, metadata: Mapping[str, str] | None = None) -> bytes:
+        """The whole file; nothing can be added any more."""
+        if self._rows or self._is_empty:
+            self._write_rows()
         if metadata:  # as the file's own: metadata of the schema is not written without the stored schema
-            writer.add_key_value_metadata(dict(metadata))
-    return buffer.getvalue()
+            self._writer.add_key_value_metadata(dict(metadata))
+        self._writer.close()
+        return self._buffer.getvalue()
+
+
+def image_rows_parquet(rows: Iterable[ImageRow], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The image rows as a Parquet file."""
+    file = RowsFile(IMAGE_SCHEMA)
+    file.add(rows)
+    return file.finish(metadata)
 
 
 def _storable(text: str) -> str:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from transforms import storage
 from transforms.ledger.counts import Counts
-from transforms.ledger.ledger_rows import BoxRow, ImageRow, box_rows_parquet, image_rows_parquet
+from transforms.ledger.ledger_rows import BOX_SCHEMA, IMAGE_SCHEMA, BoxRow, ImageRow, RowsFile
 from transforms.ledger.reasons import Reason
 from transforms.records import BoxProblem, Rejection
 from transforms.shards.shard_result import ShardResult, ledger_file_name
@@ -31,8 +31,8 @@ class ShardLedger:
     def __init__(self, result: ShardResult, is_mixed: bool = False):
         self._result = result
         self._is_mixed = is_mixed
-        self._image_rows: list[ImageRow] = []
-        self._box_rows: list[BoxRow] = []
+        self._image_rows = RowsFile(IMAGE_SCHEMA)
+        self._box_rows = RowsFile(BOX_SCHEMA)
 
     def add_image(
         self, row: ImageRow, checksum: int, problems: Sequence[BoxProblem], class_names: Sequence[str] = ()
@@ -54,7 +54,7 @@ class ShardLedger:
             if row.reasons:
                 counts.reasons.update(row.reasons)
             counts.classes.update(class_names)
-        self._image_rows.append(row)
+        self._image_rows.add([row])
         self._add_boxes(row, problems)
 
     def add_rejection(self, rejection: Rejection) -> None:
@@ -74,7 +74,7 @@ class ShardLedger:
         elif rejection.problems:  # boxes of no image: their own rows say all
             self._add_boxes(row, rejection.problems)
         else:  # a whole annotation file, or an image that is left out
-            self._image_rows.append(row)
+            self._image_rows.add([row])
             for counts in self._counts_of(row.source):
                 counts.reasons.update(row.reasons)
 
@@ -86,13 +86,13 @@ class ShardLedger:
     def _add_boxes(self, row: ImageRow, problems: Sequence[BoxProblem]) -> None:
         for counts in self._counts_of(row.source):
             count_boxes(counts, row.boxes_written, problems)
-        self._box_rows += [BoxRow.of(problem, row.source, row.annotation_file, row.file_name) for problem in problems]
+        self._box_rows.add(BoxRow.of(problem, row.source, row.annotation_file, row.file_name) for problem in problems)
 
     def write(self, folder: str, shards: int) -> None:
         """Writes the box ledger, then the image ledger, which carries the result and makes the shard count as done."""
         boxes, images = (ledger_file_name(table, self._result.key, shards) for table in ("boxes", "images"))
-        write_atomically(os.path.join(folder, boxes), box_rows_parquet(self._box_rows))
-        data = image_rows_parquet(self._image_rows, {_RESULT_KEY: self._result.to_json()})
+        write_atomically(os.path.join(folder, boxes), self._box_rows.finish())
+        data = self._image_rows.finish({_RESULT_KEY: self._result.to_json()})
         write_atomically(os.path.join(folder, images), data)
 
 
