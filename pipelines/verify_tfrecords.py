@@ -9,14 +9,17 @@ import os
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from absl import flags
 
 from pipelines import local_workers
 from pipelines.flags import HELP_FLAGS, UsageError, help_text, parse_flags
+from transforms import storage
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -75,6 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, NotADataset, RunnerRefused) as error:
         print(f"boxmill verify: {error}", file=sys.stderr)
         return EXIT_FOUND
+    except OSError as error:
+        if not storage.is_remote(str(error.filename)):
+            raise
+        print(f"boxmill verify: {error.filename}: {error.strerror}", file=sys.stderr)
+        return EXIT_FOUND
     except PipelineFailed as failed:
         print(f"boxmill verify: {failed.message}", file=sys.stderr)
         if failed.kind == "WorkerDied":
@@ -100,13 +108,14 @@ def _run(argv: Sequence[str]) -> int:
     values, options = parse_flags(FLAGS, _with_named_dataset(argv))
     if not values.dataset:
         raise UsageError("which dataset? Give its folder: boxmill verify OUTPUT/NAME/VERSION")
-    folder = os.path.abspath(values.dataset)
+    folder = storage.absolute(values.dataset)
     from transforms.verification.check_dataset import VerifyResult
     from transforms.verification.findings import Code, Finding
     from transforms.verification.stated_dataset import ManifestMalformed, parse_manifest
 
     manifest = _read_manifest(folder)
-    if values.report and not os.path.isdir(os.path.dirname(os.path.abspath(values.report))):
+    is_local_report = values.report and not storage.is_remote(values.report)
+    if is_local_report and not os.path.isdir(os.path.dirname(os.path.abspath(values.report))):
         raise UsageError(f"--report={values.report}: its folder does not exist; create it or name another")
     try:
         stated = parse_manifest(manifest)
@@ -116,8 +125,8 @@ def _run(argv: Sequence[str]) -> int:
     else:
         result = _verify(folder, stated, manifest, values, options)
     if values.report:
-        with open(values.report, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.writelines(f"{finding.to_json()}\n" for finding in result.findings)
+        text = "".join(f"{finding.to_json()}\n" for finding in result.findings)
+        storage.write_whole(values.report, text.encode("utf-8", "surrogateescape"))
     print(summary(result, folder, time.monotonic() - started, values.report), end="")
     return EXIT_FOUND if result.findings else EXIT_CLEAN
 
@@ -146,8 +155,8 @@ def _read_manifest(folder: str) -> dict[str, Any]:
     except NotADataset as error:
         places = [folder]
         for _ in range(2):
-            places = [entry.path for place in places if os.path.isdir(place) for entry in os.scandir(place)]
-            if found := sorted(place for place in places if os.path.exists(os.path.join(place, MANIFEST_FILE))):
+            places = [path for place in places for path in storage.list_folder(place)[1]]
+            if found := sorted(place for place in places if storage.exists(os.path.join(place, MANIFEST_FILE))):
                 raise NotADataset(f"{error}; did you mean {found[0]}?") from None
         raise
 
@@ -174,20 +183,33 @@ def _verify(
         Step("comparing", "datasets", done("datasets_verified"), total(1)),
     ]
     # Workers elsewhere reach the folder of the report, if anything here.
-    beside_report = os.path.dirname(os.path.abspath(values.report)) if values.report else None
-    with tempfile.TemporaryDirectory(prefix=".boxmill-verify-", dir=beside_report) as place:
+    with _shared_folder(values.report) as place:
         shard = ShardSettings(folder, stated.fingerprint, stated.class_ids, values.image_decode)
         settings = VerifySettings(shard, stated, manifest, os.path.join(place, "result.jsonl"))
         with showing(steps) as update:
             run_pipeline(lambda root: cast(None, build(root, settings)), options, update)
         try:
-            with open(settings.result_file, encoding="utf-8", errors="surrogateescape") as file:
-                return VerifyResult.from_json(file.read())
+            return VerifyResult.from_json(storage.read_bytes(settings.result_file).decode("utf-8", "surrogateescape"))
         except FileNotFoundError:
             raise UsageError(
                 f"the workers wrote no {settings.result_file} that this machine sees; give a --report=FILE on storage "
                 "that they share"
             ) from None
+
+
+@contextmanager
+def _shared_folder(report: str | None) -> Iterator[str]:
+    """A folder beside the report, for as long as the block runs; without a report one of this machine."""
+    if report and storage.is_remote(report):
+        place = f"{os.path.dirname(report)}/.boxmill-verify-{uuid.uuid4().hex[:8]}"
+        try:
+            yield place
+        finally:
+            storage.delete_folder(place)
+        return
+    beside_report = os.path.dirname(os.path.abspath(report)) if report else None
+    with tempfile.TemporaryDirectory(prefix=".boxmill-verify-", dir=beside_report) as place:
+        yield place
 
 
 def summary(result: VerifyResult, folder: str, seconds: float, report: str | None) -> str:

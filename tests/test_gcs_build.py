@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines import build_tfrecords
+from pipelines import build_tfrecords, verify_tfrecords
 from tests.fake_gcs import FakeGcs, Fault, cloud
 from tests.sample_data import coco_box, coco_bytes, coco_image, jpeg, voc, voc_object, write_files
 from transforms import storage
@@ -89,6 +89,26 @@ def test_same_bytes_as_on_a_disk(gcs: FakeGcs, expected: dict[str, bytes], capsy
     assert remote("--masks=none") == 1
     assert "masks='auto'" in capsys.readouterr().err
     assert_same(dataset(gcs), expected)
+
+
+def test_verified_in_the_cloud(gcs: FakeGcs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert remote() == 2
+    report = "gs://out/reports/findings.jsonl"
+    assert verify_tfrecords.main([f"gs://out/{PLACE}", f"--report={report}", "--image_decode=full"]) == 0
+    assert "every byte is accounted for" in capsys.readouterr().out
+    assert gcs.names("out", "reports") == ["reports/findings.jsonl"]
+    shard = next(name for name in gcs.names("out", PLACE) if "tfrecord-" in name)
+    gcs.put("out", shard, gcs.get("out", shard)[:-1])
+    gcs.put("out", f"{PLACE}/ledger/extra.parquet", b"")
+    (name,) = gcs.names("out", f"{PLACE}/labels.csv")
+    del gcs._buckets["out"][name]
+    assert verify_tfrecords.main([f"gs://out/{PLACE}", f"--report={report}"]) == 1
+    codes = {json.loads(line)["code"] for line in gcs.get("out", "reports/findings.jsonl").decode().splitlines()}
+    assert {"shard_framing", "file_extra", "file_missing"} <= codes
+    assert verify_tfrecords.main(["gs://out/data"]) == 1
+    assert f"did you mean gs://out/{PLACE}?" in capsys.readouterr().err
+    assert verify_tfrecords.main(["gs://none/data"]) == 1
+    assert "there is no bucket none" in capsys.readouterr().err
 
 
 def generations(gcs: FakeGcs, pattern: str) -> dict[str, str]:

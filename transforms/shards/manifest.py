@@ -149,7 +149,9 @@ def read_manifest(folder: str) -> dict[str, Any]:
     path = os.path.join(folder, MANIFEST_FILE)
     try:
         manifest = json.loads(storage.read_bytes(path))
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if "bucket" in str(error.strerror):
+            raise NotADataset(f"{folder}: {error.strerror}") from None
         raise NotADataset(
             f"{folder} has no {MANIFEST_FILE}: it is no dataset, or its build was not finished (run it again to finish)"
         ) from None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transforms import storage
 from transforms.ledger.counts import Counts
 from transforms.shards.manifest import MANIFEST_FILE, manifest_bytes
 from transforms.verification.check_descriptions import check_descriptions
@@ -98,9 +99,7 @@ def check_dataset(
 def check_manifest_text(stated: StatedDataset, manifest: Mapping[str, Any], folder: str) -> list[Finding]:
     """Checks that the manifest is as the build wrote it, where it can be told from itself alone."""
     findings = []
-    with open(os.path.join(folder, MANIFEST_FILE), "rb") as file:
-        is_as_written = file.read() == manifest_bytes(manifest)
-    if not is_as_written:
+    if storage.read_bytes(os.path.join(folder, MANIFEST_FILE)) != manifest_bytes(manifest):
         detail = "its bytes are not those that the build writes for its content: it was edited"
         findings.append(Finding(Code.MANIFEST_REWRITTEN, MANIFEST_FILE, "", detail))
     if stated.fingerprint != stated.expected_fingerprint:

@@ -6,6 +6,7 @@ import json
 import os
 from itertools import zip_longest
 
+from transforms import storage
 from transforms.shards.label_map import label_map_text, labels_csv
 from transforms.shards.tfds_metadata import (
     LABELS_FILE,
@@ -49,8 +50,7 @@ def check_descriptions(folder: str, stated: StatedDataset, seen: tuple[set[str],
 
 def _read(folder: str, name: str, findings: list[Finding]) -> str | None:
     try:
-        with open(os.path.join(folder, name), encoding="utf-8", newline="") as file:
-            return file.read()
+        return storage.read_bytes(os.path.join(folder, name)).decode()
     except FileNotFoundError:
         findings.append(Finding(Code.FILE_MISSING, name, "", "a file that readers of the dataset need is not there"))
     except (OSError, UnicodeDecodeError) as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 
+from transforms import storage
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER
 from transforms.shards.handoff import HANDOFF_FILES
@@ -17,9 +18,10 @@ from transforms.verification.check_descriptions import DESCRIPTION_FILES
 from transforms.verification.check_ground_truth import ground_truth_file
 from transforms.verification.check_ledger import UNLISTED_FILE
 from transforms.verification.findings import Code, Finding
-from transforms.verification.stated_dataset import StatedDataset
+from transforms.verification.stated_dataset import StatedDataset, StatedFile
 
 _TABLES = ("images", "boxes")
+_REMOTE_THREADS = 32
 
 
 def check_folder(folder: str, stated: StatedDataset) -> list[Finding]:
@@ -55,26 +57,38 @@ def _extra_files(folder: str, stated: StatedDataset) -> list[Finding]:
 
 
 def _names(folder: str) -> list[str]:
-    names = os.listdir(folder)
+    names = _names_in(folder)
     for place in (LEDGER_FOLDER, HANDOFF_FOLDER):
-        if os.path.isdir(os.path.join(folder, place)):
-            names += [f"{place}/{name}" for name in os.listdir(os.path.join(folder, place))]
+        names += [f"{place}/{name}" for name in _names_in(os.path.join(folder, place))]
     return sorted(names)
 
 
+def _names_in(folder: str) -> list[str]:
+    if storage.is_remote(folder):
+        files, folders = storage.list_folder(folder)
+        return [os.path.basename(path) for path in [*(file.path for file in files), *folders]]
+    return os.listdir(folder) if os.path.isdir(folder) else []
+
+
 def _digests(folder: str, stated: StatedDataset) -> list[Finding]:
-    findings = []
-    for name, file in (stated.files or {}).items():
-        try:
-            with open(os.path.join(folder, name), "rb") as stream:
-                size = os.fstat(stream.fileno()).st_size
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except FileNotFoundError:
-            findings.append(Finding(Code.FILE_MISSING, name, "", "the manifest names this file, it is not there"))
-        except OSError as error:
-            findings.append(Finding(Code.FILE_UNREADABLE, name, "", f"it cannot be read: {error.strerror}"))
-        else:
-            if (size, digest) != (file.bytes, file.sha256):
-                detail = f"it has {size} bytes with SHA-256 {digest}, the manifest says {file.bytes}, {file.sha256}"
-                findings.append(Finding(Code.FILE_CHANGED, name, "", detail))
-    return findings
+    files = (stated.files or {}).items()
+    if not storage.is_remote(folder):
+        found = [_check_digest(folder, name, file) for name, file in files]
+    else:
+        with ThreadPoolExecutor(_REMOTE_THREADS) as executor:
+            found = list(executor.map(lambda item: _check_digest(folder, *item), files))
+    return [finding for finding in found if finding is not None]
+
+
+def _check_digest(folder: str, name: str, file: StatedFile) -> Finding | None:
+    try:
+        with storage.open_file(os.path.join(folder, name)) as stream:
+            digest, size = storage.sha256_of(stream), stream.tell()
+    except FileNotFoundError:
+        return Finding(Code.FILE_MISSING, name, "", "the manifest names this file, it is not there")
+    except OSError as error:
+        return Finding(Code.FILE_UNREADABLE, name, "", f"it cannot be read: {error.strerror}")
+    if (size, digest) == (file.bytes, file.sha256):
+        return None
+    detail = f"it has {size} bytes with SHA-256 {digest}, the manifest says {file.bytes}, {file.sha256}"
+    return Finding(Code.FILE_CHANGED, name, "", detail)

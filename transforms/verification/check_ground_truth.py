@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from array import array
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transforms import storage
 from transforms.annotations.json_stream import JsonError, stream_members
 from transforms.examples.class_ids import ClassIds
 from transforms.shards.coco_ground_truth import categories
@@ -88,7 +90,7 @@ def check_ground_truth(folder: str, file: str, records: SplitRecords, class_ids:
 
 def _read(path: str) -> _GroundTruth:
     truth = _GroundTruth()
-    with open(path, encoding="utf-8") as stream:
+    with io.TextIOWrapper(storage.open_file(path), encoding="utf-8") as stream:
         for key, element in stream_members(stream):
             truth.members.add(key)
             if key == "images":

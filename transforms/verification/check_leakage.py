@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms import storage
 from transforms.shards.leakage import LEAKAGE_FILE, leakage_summary, training_split
 from transforms.shards.manifest import MANIFEST_FILE
 from transforms.verification.findings import Code, Finding
@@ -19,9 +20,9 @@ def check_leakage(folder: str, stated: StatedDataset, manifest: Mapping[str, Any
     """Compares the numbers of the manifest with the rows of the table, which is there if it has any."""
     path, settings = os.path.join(folder, LEAKAGE_FILE), manifest["settings"]
     kinds: list[tuple[str, str]] = []
-    if os.path.exists(path):
+    if storage.exists(path):
         try:
-            columns = pq.read_table(path, columns=["split", "kind"]).to_pydict().values()
+            columns = pq.read_table(storage.for_pyarrow(path), columns=["split", "kind"]).to_pydict().values()
             kinds = list(zip(*columns, strict=True))
         except (OSError, ValueError, pa.ArrowException) as error:
             return [Finding(Code.FILE_UNREADABLE, LEAKAGE_FILE, "", f"it cannot be read: {str(error)!r:.200}")]

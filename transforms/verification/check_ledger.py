@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms import storage
 from transforms.ledger.counts import Counts
 from transforms.ledger.ledger_rows import BOX_SCHEMA, IMAGE_SCHEMA
 from transforms.shards.shard_ledger import read_result
@@ -99,7 +100,7 @@ def check_shard_ledger(
 def check_rejected_ledger(folder: str, fingerprint: str) -> LedgerCheck:
     """Checks the two files of what was rejected before any shard; a dataset without such has none."""
     names = [ledger_file_name(table, REJECTED, 0) for table in ("images", "boxes")]
-    if not any(os.path.exists(os.path.join(folder, name)) for name in names):
+    if not any(storage.exists(os.path.join(folder, name)) for name in names):
         return LedgerCheck(Counts())
     check = _check_files(folder, REJECTED, 0, fingerprint)
     if check.counts is not None:
@@ -114,7 +115,7 @@ def check_rejected_ledger(folder: str, fingerprint: str) -> LedgerCheck:
 def check_unlisted_ledger(folder: str) -> LedgerCheck:
     """Counts images on disk that no annotation names; a dataset without such has no file of them."""
     check = LedgerCheck(Counts())
-    if not os.path.exists(os.path.join(folder, UNLISTED_FILE)):
+    if not storage.exists(os.path.join(folder, UNLISTED_FILE)):
         return check
     try:
         for number, row in enumerate(_rows(folder, UNLISTED_FILE)):
@@ -228,7 +229,7 @@ def _rows(folder: str, file: str) -> Iterator[dict[str, Any]]:
       ValueError, OSError, pa.ArrowException: it is no such file.
     """
     schema = IMAGE_SCHEMA if "/images-" in file else BOX_SCHEMA
-    with pq.ParquetFile(os.path.join(folder, file)) as parquet:
+    with pq.ParquetFile(storage.for_pyarrow(os.path.join(folder, file))) as parquet:
         if parquet.schema_arrow.names != schema.names:
             raise ValueError(f"its columns are {parquet.schema_arrow.names}")
         for batch in parquet.iter_batches(batch_size=_ROWS_AT_ONCE):

@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
+from transforms import storage
 from transforms.examples.class_ids import ClassIds
 from transforms.ledger.counts import Counts
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES, FramingError, read_records
@@ -101,7 +102,8 @@ def check_shard(shard: StatedShard, settings: ShardSettings, on_record: OnRecord
       on_record: called for each record.
     """
     try:
-        with open(os.path.join(settings.folder, shard.file), "rb", buffering=_CHUNK_BYTES) as stream:
+        path = os.path.join(settings.folder, shard.file)
+        with storage.open_file(path) if storage.is_remote(path) else open(path, "rb", _CHUNK_BYTES) as stream:
             report, traces = check_shard_stream(stream, shard, settings, on_record)
     except FileNotFoundError:
         report, traces = ShardReport(shard.key, shard.file), []

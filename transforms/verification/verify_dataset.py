@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from transforms import storage
 from transforms.storage.atomic_file import write_atomically
 from transforms.verification.check_dataset import check_dataset
 from transforms.verification.check_shard import ShardReport, ShardSettings, check_shard
@@ -50,7 +50,8 @@ def _count_record(size: int) -> None:
 def verify_whole(reports: list[ShardReport], settings: VerifySettings) -> int:
     """Checks the dataset as a whole and writes the result; returns the number of findings."""
     result = check_dataset(reports, settings.stated, settings.manifest, settings.shard.folder)
-    write_atomically(os.path.abspath(settings.result_file), result.to_json().encode("utf-8", "surrogateescape"))
+    data = result.to_json().encode("utf-8", "surrogateescape")
+    write_atomically(storage.absolute(settings.result_file), data)
     _datasets_verified.inc()
     return len(result.findings)
 
