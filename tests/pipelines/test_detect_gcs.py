@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +140,29 @@ def test_an_outage_ends_the_run_and_the_next_one_goes_on(
     gcs.faults.clear()
     assert detect(capsys).code == 0
     assert results(gcs) == local
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_kill_9_at_any_moment(seed: int, gcs: FakeGcs, local: dict[str, bytes]) -> None:
+    places = [f"--{name}={place}" for name, place in zip(("videos", "model", "output"), IN_BUCKET, strict=True)]
+    command = [sys.executable, "-m", "pipelines.detect_video", *places, *EVERYTHING]
+    gcs.latency = 0.03
+    moment = random.Random(seed).randint(10, 500)  # the number of requests until then
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    while process.poll() is None and len(gcs.requests) < moment:
+        time.sleep(0.005)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    stored = len([name for name in gcs.names("bucket", "out/.boxmill/segments/") if name.endswith(".npz")])
+    was_complete = "out/manifest.json" in gcs.names("bucket")
+    gcs.latency = 0.0
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    found = re.search(r"segments: (\d+) inferred", again.stdout)
+    assert was_complete or (found and int(found[1]) == 6 - stored), again.stdout
+    assert {name: data for name, data in results(gcs).items() if name != ".boxmill/lock"} == local
 
 
 REFUSALS = {
