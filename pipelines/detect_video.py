@@ -116,9 +116,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _told(failed: PipelineFailed) -> str:
     """What happened, in one sentence; an error of remote storage leaves everything as it was for the next run."""
+    from transforms.detectors.remote_models import with_urls
+
     found = re.match(r"\[Errno \d+\] (.*): '(.*)'$", failed.message)
-    if failed.kind not in _STORAGE_ERRORS or not found or "://" not in found[2]:
-        return failed.message
+    if failed.kind not in _STORAGE_ERRORS or not found or not storage.is_remote(found[2]):
+        return with_urls(failed.message)
     return f"{found[2]}: {found[1]}; run again to resume: finished work is kept"
 
 

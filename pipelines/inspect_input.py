@@ -86,11 +86,11 @@ def _describe_model(path: str, label_map: str | None) -> str:
     from transforms.detectors.describe import describe as describe_model
     from transforms.detectors.inspection import inspect_model
     from transforms.detectors.loading import labels_of
-    from transforms.detectors.remote_models import local_model
+    from transforms.detectors.remote_models import local_model, with_urls
 
     with local_model(path, label_map) as (model, labels):
         info = inspect_model(model)
-        return describe_model(info, labels_of(info, labels)).replace(model, path)
+        return with_urls(describe_model(info, labels_of(info, labels)))
 
 
 def _describe_results(path: str) -> str:

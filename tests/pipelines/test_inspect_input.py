@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli, inspect_input
+from tests.fake_gcs import cloud
 from tests.pipelines.detect_runs import run_detect
 from tests.videos.clips import write_clip
 from tests.videos.shape_clips import write_shapes_clip
@@ -56,26 +57,51 @@ def test_results_of_a_run_and_of_a_video(capsys: Capture, model: Path, tmp_path:
     assert "Exports      mot" in out
 
 
+DATASET = {
+    "format_version": 1,
+    "name": "shop",
+    "version": "1.0.0",
+    "boxmill_version": "0.1.0",
+    "fingerprint": "ab" * 32,
+    "counts": {
+        "images": {"read": 9, "written": 8, "repaired": 0, "rejected": 1},
+        "boxes": {"read": 30, "written": 28, "repaired": 1, "dropped": 2},
+    },
+    "classes": [{"id": 1, "name": "dog", "boxes": 28}],
+    "reasons": {"box_empty": 2},
+    "splits": {"train": {"records": 8, "boxes": 28, "bytes": 123456, "shards": [{}]}},
+}
+
+
 def test_a_dataset(capsys: Capture, tmp_path: Path) -> None:
-    manifest = {
-        "format_version": 1,
-        "name": "shop",
-        "version": "1.0.0",
-        "boxmill_version": "0.1.0",
-        "fingerprint": "ab" * 32,
-        "counts": {
-            "images": {"read": 9, "written": 8, "repaired": 0, "rejected": 1},
-            "boxes": {"read": 30, "written": 28, "repaired": 1, "dropped": 2},
-        },
-        "classes": [{"id": 1, "name": "dog", "boxes": 28}],
-        "reasons": {"box_empty": 2},
-        "splits": {"train": {"records": 8, "boxes": 28, "bytes": 123456, "shards": [{}]}},
-    }
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "manifest.json").write_text(json.dumps(DATASET))
     code, out, err = inspect(capsys, tmp_path)
     assert code == 0, err
     for part in ("shop 1.0.0", "train: 8 images, 28 boxes, 1 shards", "9 read = 8 written + 1 rejected", "1 dog"):
         assert part in out
+
+
+def test_the_same_in_the_cloud(capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset/manifest.json").write_text(json.dumps(DATASET))
+    (tmp_path / "labels.txt").write_text("dog\n")
+    clip = write_clip(tmp_path / "clip.mp4", 45)
+    inputs = [[clip], [tmp_path / "dataset"], [model], [model, "--label_map", tmp_path / "labels.txt"]]
+    known = [inspect(capsys, *argv) for argv in inputs]
+    for gcs in cloud("bucket", monkeypatch=monkeypatch):
+        gcs.put_folder("bucket", "files", tmp_path)
+        gcs.put_folder("bucket", "files/model", model)
+        for argv, (_, text, _) in zip(inputs, known, strict=True):
+            urls = [str(arg).replace(str(model), "gs://bucket/files/model") for arg in argv]
+            urls = [url.replace(str(tmp_path), "gs://bucket/files") for url in urls]
+            code, out, err = inspect(capsys, *urls)
+            assert (code, err) == (0, "")
+            same = text.replace(str(model), "gs://bucket/files/model").replace(str(tmp_path), "gs://bucket/files")
+            assert out.split() == same.split()  # lines break elsewhere
+        for url in ("gs://bucket/none", "gs://none/a"):
+            code, out, err = inspect(capsys, url)
+            assert (code, out) == (1, "")
+            assert "there is no" in err
 
 
 @pytest.mark.parametrize(

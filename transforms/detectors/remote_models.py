@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from transforms import storage
 from transforms.detectors.label_maps import LabelMapRefused, is_label_file
 from transforms.detectors.model_files import GRAPH_SUFFIXES, PART_FOLDERS, SAVED_MODEL_FILE
 from transforms.detectors.refusal import ModelRefused
+
+_PREFIX = "boxmill-model-"
+_CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
@@ -27,80 +31,73 @@ def local_model(model: str, label_map: str | None = None) -> Iterator[tuple[str,
     if not storage.is_remote(model) and not storage.is_remote(label_map or ""):
         yield model, label_map
         return
-    with TemporaryDirectory(prefix="boxmill-model-") as folder:
-        copies = _Copies(folder)
+    with TemporaryDirectory(prefix=_PREFIX) as folder:
         local, local_map = model, label_map
         if storage.is_remote(model):
             try:
-                local = copies.copy_model(model, with_label_map=label_map is None)
+                local = _copy_model(storage.absolute(model), folder, with_label_map=label_map is None)
             except OSError as error:
                 raise ModelRefused(f"Model {model}: it cannot be read: {error.strerror}.") from error
         if label_map is not None and storage.is_remote(label_map):
             try:
-                local_map = copies.copy(label_map)
+                local_map = _copy(label_map, folder)
             except OSError as error:
                 raise LabelMapRefused(f"Label map {label_map}: cannot be read: {error.strerror}.") from error
         try:
             yield local, local_map
         except (ModelRefused, LabelMapRefused) as error:
-            raise type(error)(copies.with_urls(str(error))) from error
+            raise type(error)(with_urls(str(error))) from error
 
 
-class _Copies:
-    """Remote files below a local folder, each under the path that its URL has."""
+def with_urls(text: str) -> str:
+    """A text with URLs in place of the paths of their copies."""
+    return re.sub(rf"{re.escape(gettempdir())}/{_PREFIX}[^/]+/([^/]+)/", r"\1://", text)
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self._places: dict[str, str] = {}  # local folder of a scheme → the beginning of its URLs
 
-    def place_of(self, url: str) -> str:
-        """Where the copy of a file or folder is."""
-        scheme, _, rest = storage.absolute(url).partition("://")
-        place = os.path.join(self._folder, scheme)
-        self._places[f"{place}/"] = f"{scheme}://"
-        return os.path.join(place, rest)
+def _place(url: str, folder: str) -> str:
+    """Where below a local folder the copy of a remote file or folder is."""
+    return os.path.join(folder, storage.absolute(url).replace("://", "/", 1))
 
-    def with_urls(self, text: str) -> str:
-        """A text with URLs in place of the paths of copies."""
-        for place, url in self._places.items():
-            text = text.replace(place, url)
-        return text
 
-    def copy(self, url: str) -> str:
-        """Copies a file; returns where to."""
-        place = self.place_of(url)
+def _copy(url: str, folder: str) -> str:
+    """Copies a file; returns where to."""
+    place = _place(url, folder)
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    with storage.open_file(url) as file, open(place, "wb") as copy:
+        shutil.copyfileobj(file, copy, _CHUNK_BYTES)
+    return place
+
+
+def _copy_model(url: str, folder: str, *, with_label_map: bool) -> str:
+    """Copies what makes up a model; returns where the model is, also where there is none."""
+    is_file = storage.exists(url)
+    for part in _parts(url, is_file=is_file):
+        _copy(part, folder)
+    if not is_file:
+        _show(url, folder)
+    near = os.path.dirname(url) if is_file else url
+    for place in (near, os.path.dirname(near)) if with_label_map else ():
+        labels = [file.path for file in storage.list_folder(place)[0] if is_label_file(_name(file.path))]
+        for label_file in labels:
+            _copy(label_file, folder)
+        if labels or _is_bucket(place):
+            break
+    return _place(url, folder)
+
+
+def _show(url: str, folder: str) -> None:
+    """Makes what else is in a remote folder visible, empty, for errors that say what is there."""
+    files, folders = storage.list_folder(url)
+    for path in folders:
+        os.makedirs(_place(path, folder), exist_ok=True)
+    for file in files:
+        place = _place(file.path, folder)
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        with storage.open_file(url) as file, open(place, "wb") as copy:
-            shutil.copyfileobj(file, copy, 1 << 20)
-        return place
+        open(place, "ab").close()
 
-    def copy_model(self, url: str, *, with_label_map: bool) -> str:
-        """Copies what makes up a model; returns where the model is, also where there is none."""
-        url = storage.absolute(url)
-        is_file = storage.exists(url)
-        for part in _parts(url, is_file=is_file):
-            self.copy(part)
-        folder = os.path.dirname(url) if is_file else url
-        if not is_file:
-            self._show(folder)
-        for near in (folder, os.path.dirname(folder)):
-            if not with_label_map or not storage.is_remote(near):
-                break
-            labels = [file.path for file in storage.list_folder(near)[0] if is_label_file(_name(file.path))]
-            for label_file in labels:
-                self.copy(label_file)
-            with_label_map = not labels
-        return self.place_of(url)
 
-    def _show(self, url: str) -> None:
-        """Makes what else is in a folder visible, empty, for errors that say what is there."""
-        files, folders = storage.list_folder(url)
-        for folder in folders:
-            os.makedirs(self.place_of(folder), exist_ok=True)
-        for file in files:
-            place = self.place_of(file.path)
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            open(place, "ab").close()
+def _is_bucket(url: str) -> bool:
+    return "/" not in url.partition("://")[2]
 
 
 def _parts(url: str, *, is_file: bool) -> list[str]:
