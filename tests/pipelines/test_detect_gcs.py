@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipelines import detect_video
 from tests.fake_gcs import FakeGcs, Fault, cloud
@@ -209,14 +212,33 @@ def test_mistakes_are_told_in_one_sentence(case: str, capsys: Capture, gcs: Fake
     assert gcs.names("closed") == ["in/a.mp4"]
 
 
-def test_without_credentials_it_is_said_at_once(
-    capsys: Capture, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def _expired_key(folder: Path, token_uri: str) -> str:
+    """The key file of a service account that ``token_uri`` speaks for."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    account = {"type": "service_account", "client_email": "a@b.c", "private_key": pem, "token_uri": token_uri}
+    (folder / "key.json").write_text(json.dumps(account))
+    return str(folder / "key.json")
+
+
+@pytest.mark.parametrize(
+    ("is_there", "expected"),
+    [(False, "there are no Google credentials"), (True, "the Google credentials are expired or revoked")],
+)
+def test_without_valid_credentials_it_is_said_at_once(
+    is_there: bool, expected: str, capsys: Capture, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    begun = time.monotonic()
-    run = run_detect(capsys, files / "in", files / "models/shapes", "gs://bucket/out")
-    assert time.monotonic() - begun < 30
+    with FakeGcs() as answers_nothing:  # to a request for a token, that is: an error of the kind that is final
+        key = _expired_key(tmp_path, f"{answers_nothing.url}/token") if is_there else str(tmp_path / "none.json")
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", key)
+        monkeypatch.setattr(gcs_requests, "_connection", None)
+        begun = time.monotonic()
+        run = run_detect(capsys, files / "in", files / "models/shapes", "gs://bucket/out")
+        assert time.monotonic() - begun < 30
     assert run.code == 1
+    assert f"cannot write to gs://bucket/out: {expected}" in run.error
     assert "gcloud auth application-default login" in run.error
     assert run.error.count("\n") == 1
