@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +13,7 @@ from pipelines.build_inputs import SourceInputs
 from transforms import storage
 from transforms.annotations.annotation_files import AnnotationFile, ReadUnit, format_of_unit
 from transforms.annotations.companion_files import FolderCompanions, companions_place
-from transforms.annotations.packs import pack_readings
+from transforms.annotations.packs import decode_portion, encode_portion, pack_readings
 from transforms.annotations.read_annotations import located, read_unit
 from transforms.images.open_image_store import open_image_store
 from transforms.planning.coco_sample import sample_coco
@@ -33,8 +34,10 @@ class AnnotationSample:
     Attributes:
       images, boxes: that are read from them, about.
       packs: readings of a part of them.
-      seconds: that reading all of them takes.
-      units: seconds that each piece takes which one worker reads.
+      seconds: that making readings of all of them takes.
+      units: seconds of each piece of that which one worker does.
+      through: seconds that it takes before to go through each file of formats that have portions.
+      portion_bytes: of these portions, which cross a shuffle.
       files, bytes: how many files, and how large they are together.
       notes: what the numbers rest on.
     """
@@ -44,6 +47,8 @@ class AnnotationSample:
     packs: list[bytes] = field(default_factory=list)
     seconds: float = 0.0
     units: list[float] = field(default_factory=list)
+    through: list[float] = field(default_factory=list)
+    portion_bytes: float = 0.0
     files: int = 0
     bytes: int = 0
     notes: list[str] = field(default_factory=list)
@@ -71,32 +76,62 @@ def sample_annotations(
     by_format: defaultdict[str, list[AnnotationFile]] = defaultdict(list)
     for file in inputs.files:
         by_format[file.format].append(file)
-    pace: dict[str, float] = {}  # seconds a byte
+    sizes = {file.path: file.bytes for file in inputs.files}
     for unit in {unit.format: unit for unit in units}.values():
         files = by_format[unit.format]
         small = [file for file in files if file.bytes <= WHOLE_BYTES]
         large = [file for file in files if file.bytes > WHOLE_BYTES]
-        seconds = (_add_small(sample, small, unit, most) if small else 0.0) + (
-            _add_large(sample, large, unit, most) if large else 0.0
-        )
-        pace[unit.format] = seconds / max(1, sum(file.bytes for file in files))
-        sample.seconds += seconds
-    sizes = {file.path: file.bytes for file in inputs.files}
-    sample.units = [pace[unit.format] * sum(sizes[path] for path, _ in unit.files) for unit in units]
+        work = _Work()
+        if small:
+            work.add(_add_small(sample, small, unit, most))
+        if large:
+            work.add(_add_large(sample, large, unit, most))
+        all_bytes = max(1, sum(file.bytes for file in files))
+        pieces = [
+            sum(sizes[path] for path, _ in item.files) / all_bytes for item in units if item.format == unit.format
+        ]
+        if work.portions:
+            sample.through += [work.through * share for share in pieces]
+            pieces = [1 / math.ceil(work.portions)] * math.ceil(work.portions)
+        sample.units += [work.seconds * share for share in pieces]
+        sample.seconds += work.seconds
+        sample.portion_bytes += work.portion_bytes
     return sample
 
 
-def _add_small(sample: AnnotationSample, files: Sequence[AnnotationFile], unit: ReadUnit, most: int) -> float:
-    """Adds what some of these files, read whole, say of all; returns the seconds that reading all takes."""
+@dataclass(slots=True)
+class _Work:
+    """Seconds to go through files, and to make readings of what was found; the portions between, and their bytes."""
+
+    through: float = 0.0
+    seconds: float = 0.0
+    portions: float = 0.0
+    portion_bytes: float = 0.0
+
+    def add(self, other: _Work, times: float = 1.0) -> None:
+        """Adds another's, so many times."""
+        self.through += times * other.through
+        self.seconds += times * other.seconds
+        self.portions += times * other.portions
+        self.portion_bytes += times * other.portion_bytes
+
+
+def _add_small(sample: AnnotationSample, files: Sequence[AnnotationFile], unit: ReadUnit, most: int) -> _Work:
+    """Adds what some of these files, read whole, say of all; returns the work that all of them are."""
     chosen, size = [], 0
     for file in spread_by_hash(files, lambda file: file.relative, most):
         chosen.append(file)
         size += file.bytes
         if size >= _SAMPLE_BYTES:
             break
-    count = _Count()
-    readings = read_unit(replace(unit, files=tuple((file.path, file.relative) for file in chosen)))
-    seconds = _pack(count.counted(readings), unit, sample)
+    count, work = _Count(), _Work()
+    if format_of_unit(unit).portions is None:
+        readings = read_unit(replace(unit, files=tuple((file.path, file.relative) for file in chosen)))
+        work.seconds = _pack(count.counted(readings), unit, sample)
+    else:
+        for file in chosen:
+            with storage.open_file(file.path) as stream:
+                work.add(_read(stream.read(), file, unit, count, sample))
     images, boxes = ([counts[file.relative] for file in chosen] for counts in (count.images, count.boxes))
     sizes = [float(file.bytes) for file in chosen]
     all_bytes = float(sum(file.bytes for file in files))
@@ -107,10 +142,12 @@ def _add_small(sample: AnnotationSample, files: Sequence[AnnotationFile], unit: 
     sample.boxes += ratio_estimate(boxes, sizes, all_bytes, len(files))
     if len(chosen) < len(files):
         sample.notes.append(f"annotations: {len(chosen):,} of {len(files):,} files were read")
-    return seconds * all_bytes / max(1, size)
+    of_all = _Work()
+    of_all.add(work, all_bytes / max(1, size))
+    return of_all
 
 
-def _add_large(sample: AnnotationSample, files: Sequence[AnnotationFile], unit: ReadUnit, most: int) -> float:
+def _add_large(sample: AnnotationSample, files: Sequence[AnnotationFile], unit: ReadUnit, most: int) -> _Work:
     """As ``_add_small``, of files that are too large to be read whole."""
     chosen = spread_by_hash(files, lambda file: file.relative, _MOST_LARGE_FILES)
     found = [_read_part(file, unit, most, sample) for file in chosen]
@@ -122,39 +159,56 @@ def _add_large(sample: AnnotationSample, files: Sequence[AnnotationFile], unit: 
 
     sample.images += of_all([images for images, _, _ in found])
     sample.boxes += of_all([boxes for _, boxes, _ in found])
-    return sum(seconds for _, _, seconds in found) * all_bytes / sum(sizes)
+    work = _Work()
+    for _, _, item in found:
+        work.add(item, all_bytes / sum(sizes))
+    return work
 
 
 def _read_part(
     file: AnnotationFile, unit: ReadUnit, most: int, sample: AnnotationSample
-) -> tuple[Estimate, Estimate, float]:
-    """Images and boxes of a file, and the seconds that reading it whole takes."""
-    count = _Count()
+) -> tuple[Estimate, Estimate, _Work]:
+    """Images and boxes of a file, and the work that it is as a whole."""
+    count, work = _Count(), _Work()
     with storage.open_file(file.path) as stream:
         found = sample_coco(stream, most) if unit.format == "coco" else None
         if found is None:
             stream.seek(0)
             head = stream.read(WHOLE_BYTES)
     if found is not None:
-        seconds = _pack(count.counted(_readings(found.document, file, unit)), unit, sample)
+        work.add(_read(found.document, file, unit, count, sample), file.bytes / len(found.document))
         sample.notes.append(f"annotations: of {file.relative} {WHOLE_BYTES >> 20} MiB were read, in many places")
-        return found.images, found.boxes, seconds * file.bytes / len(found.document)
+        return found.images, found.boxes, work
     head = head[: head.rfind(b"\n") + 1] or head
-    seconds = _pack(count.counted(_readings(head, file, unit)), unit, sample)
-    sample.notes.append(f"annotations: of {file.relative} the first {len(head) >> 20} MiB were read")
     scale = file.bytes / len(head)
+    work.add(_read(head, file, unit, count, sample), scale)
+    sample.notes.append(f"annotations: of {file.relative} the first {len(head) >> 20} MiB were read")
     images, boxes = (Estimate(sum(counts.values()) * scale, UNKNOWN_MARGIN) for counts in (count.images, count.boxes))
-    return images, boxes, seconds * scale
+    return images, boxes, work
 
 
-def _readings(data: bytes, file: AnnotationFile, unit: ReadUnit) -> Iterator[Reading]:
-    """As ``read_unit``, of bytes in memory in place of a file's."""
-    store = open_image_store(unit.images_root)
+def _read(data: bytes, file: AnnotationFile, unit: ReadUnit, count: _Count, sample: AnnotationSample) -> _Work:
+    """Reads bytes in memory, in place of a file's, as a build does."""
     beside = FolderCompanions(*companions_place(file.path, file.relative))
     context = ReadContext(
         unit.source, file.relative, 1 if unit.voc_origin else 0, beside, unit.with_masks, file.path, unit.work_folder
     )
-    for reading in format_of_unit(unit).read(io.BytesIO(data), context):
+    annotation_format = format_of_unit(unit)
+    if annotation_format.portions is None:
+        readings = annotation_format.read(io.BytesIO(data), context)
+        return _Work(seconds=_pack(count.counted(_edited(readings, unit)), unit, sample))
+    begun = time.perf_counter()
+    portions = [encode_portion(portion) for portion in annotation_format.portions(io.BytesIO(data), context)]
+    work = _Work(time.perf_counter() - begun, 0.0, len(portions), sum(map(len, portions)))
+    for portion in portions:
+        readings = decode_portion(portion).readings()
+        work.seconds += _pack(count.counted(_edited(readings, unit)), unit, sample)
+    return work
+
+
+def _edited(readings: Iterable[Reading], unit: ReadUnit) -> Iterator[Reading]:
+    store = open_image_store(unit.images_root)
+    for reading in readings:
         edited = unit.edits.apply(reading) if unit.edits else reading
         yield located(edited, store) if isinstance(edited, AnnotatedImage) else edited
 

@@ -74,6 +74,7 @@ def plan_build(values: flags.FlagValues, options: PipelineOptions, start_seconds
     volumes = replace(volumes, record_bytes=records.value)
     rates = BuildRates(
         list_image=_listing_seconds(inputs),
+        go_through=sum(seconds for sample in samples for seconds in sample.through),
         read_image=sum(sample.seconds for sample in samples) / max(1.0, images.value),
         assign_image=writing.assign_seconds,
         write_image=1 / values.plan_rate if values.plan_rate else writing.write_seconds,
@@ -161,6 +162,7 @@ def _volumes(
     shards = {name: settings.sizing.shards(name, max(1, round(n)), settings.mean_bytes) for name, n in splits.items()}
     all_shards = sum(shards.values())
     units = [seconds for sample in samples for seconds in sample.units]
+    through = [seconds for sample in samples for seconds in sample.through]
     boxes_per_image = boxes / max(1.0, images)
     per_pack = max(1.0, min(MAX_IMAGES, MAX_BOXES / max(boxes_per_image, 0.1), images / max(1, len(units))))
     in_truth = sum(splits.get(name, 0.0) for name in truth_splits)
@@ -174,12 +176,15 @@ def _volumes(
         annotation_bytes=sum(sample.bytes for sample in samples),
         units=max(1, len(units)),
         largest_unit=max(units) / max(sum(units), 1e-12) if units else 1.0,
+        huge_files=len(through),
+        largest_huge_file=max(through) / max(sum(through), 1e-12) if through else 0.0,
         packs=max(1, math.ceil(images / per_pack)),
         splits=splits,
         shards=shards,
         record_bytes=0.0,
         other_bytes=other + in_truth * writing.truth_bytes,
-        shuffle_bytes=images * writing.shuffle_bytes(per_pack, all_shards),
+        shuffle_bytes=images * writing.shuffle_bytes(per_pack, all_shards)
+        + sum(sample.portion_bytes for sample in samples),
         ground_truth_lines=in_truth * (1 + boxes_per_image),
         picture_bytes=writing.largest_picture,
         by_content=settings.rule.key.kind == "content",

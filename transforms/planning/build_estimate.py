@@ -17,6 +17,8 @@ WORKER_BYTES = 200e6
 # Threads of a worker that read pictures, and what they may hold: see transforms/shards/prefetch.py.
 READ_THREADS = 64
 READ_AHEAD_BYTES = 64 * 2**20
+# Of a huge file that is gone through: the ids of its boxes; all else is on the disk.
+GONE_THROUGH_BOX_BYTES = 10.0
 # Of the plan: indexes of 17 bytes an image, joined, sorted and looked up.
 PLAN_IMAGE_BYTES = 80.0
 PLAN_IMAGE_SECONDS = 0.4e-6
@@ -48,8 +50,10 @@ class BuildVolumes:
       listed: files below the folders of images.
       image_bytes: of the pictures that are read.
       annotation_files, annotation_bytes: of the sources.
-      units: pieces of reading, each read by one worker.
+      units: pieces of reading, each done by one worker.
       largest_unit: share of the largest of them in the time of reading.
+      huge_files: annotation files of formats that are first gone through, each by one worker.
+      largest_huge_file: share of the largest of them in that.
       packs: that the readings are put into.
       splits: images of each split.
       shards: of each split.
@@ -70,6 +74,8 @@ class BuildVolumes:
     annotation_bytes: float
     units: int
     largest_unit: float
+    huge_files: int
+    largest_huge_file: float
     packs: int
     splits: Mapping[str, float]
     shards: Mapping[str, int]
@@ -107,13 +113,15 @@ class BuildRates:
 
     Attributes:
       list_image: to list a picture.
-      read_image: to read the annotations of an image.
+      go_through: to go through all huge annotation files.
+      read_image: to read the annotations of an image, or to make readings of what was gone through.
       assign_image: to index an image and send it to its shard.
       write_image: to read a picture, check it, encode it and write it.
       hash_image: to read and hash it before it is split.
     """
 
     list_image: float
+    go_through: float
     read_image: float
     assign_image: float
     write_image: float
@@ -135,15 +143,28 @@ def build_stages(volumes: BuildVolumes, rates: BuildRates) -> list[Stage]:
     placed = images * PLACED_IMAGE_BYTES if volumes.is_global else 0.0
     stages = [
         Stage("list inputs", listing + describing, 1, "the launcher does it alone", memory=WORKER_BYTES),
+    ]
+    if volumes.huge_files:
+        stages.append(
+            Stage(
+                "go through files",
+                rates.go_through,
+                volumes.huge_files,
+                "the largest annotation file, which one worker goes through",
+                rates.go_through * volumes.largest_huge_file,
+                WORKER_BYTES + GONE_THROUGH_BOX_BYTES * volumes.boxes * volumes.largest_huge_file,
+            )
+        )
+    stages.append(
         Stage(
             "read annotations",
             reading,
             volumes.units,
-            f"the largest of {volumes.units:,} pieces (an annotation file is read by one worker)",
+            f"the largest of {volumes.units:,} pieces, each read by one worker",
             reading * volumes.largest_unit,
             WORKER_BYTES,
-        ),
-    ]
+        )
+    )
     if volumes.by_content:
         pictures = READ_AHEAD_BYTES + volumes.picture_bytes
         bound = f"{volumes.packs:,} packs of images"
