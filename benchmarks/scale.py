@@ -138,7 +138,7 @@ def build_tables(volumes: BuildVolumes, rates: BuildRates) -> list[str]:
         f"| images, boxes | {volumes.images:,.0f}, {volumes.boxes:,.0f} |",
         f"| pictures read | {size(volumes.image_bytes)} |",
         f"| dataset | {size(volumes.output_bytes)} in {volumes.all_shards:,} shards |",
-        f"| shuffled | {size(volumes.shuffle_bytes)}, {volumes.shuffle_bytes / volumes.image_bytes:.2%} of the pictures |",
+        f"| shuffled | {size(volumes.shuffle_bytes)}, {volumes.shuffle_bytes / volumes.image_bytes:.2%} of that |",
         f"| storage requests | {volumes.reads:,.0f} reads, {volumes.writes:,.0f} writes |",
         f"| storage of the dataset | {volumes.output_bytes / GB * PRICES.storage_gb_month:,.0f} USD a month |",
         "",

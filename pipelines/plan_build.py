@@ -17,13 +17,13 @@ from pipelines.build_inputs import SourceInputs, find_inputs, sources_of
 from pipelines.build_settings import make_plan_settings, make_write_settings, read_class_map, takes_source_splits
 from pipelines.build_tfrecords import check_names
 from pipelines.plan_annotations import AnnotationSample, sample_annotations
-from pipelines.plan_report import PlanReport
+from pipelines.plan_report import PlanReport, graph_note
 from pipelines.plan_writing import WritingSample, measure_writing
 from pipelines.runner import has_spare_core, local_workers_of
 from pipelines.version import VERSION
 from transforms.annotations.packs import MAX_BOXES, MAX_IMAGES, Entry, PackedImage, decode_pack
 from transforms.images.image_listing import image_names
-from transforms.planning.build_estimate import BuildRates, BuildVolumes, build_stages
+from transforms.planning.build_estimate import GRAPH_ANNOTATION_BYTES, BuildRates, BuildVolumes, build_stages
 from transforms.planning.sampling import Estimate, ratio_estimate, spread_by_hash
 from transforms.records import DeclaredClasses
 from transforms.shards.manifest import BuildIdentity
@@ -107,6 +107,7 @@ def plan_build(values: flags.FlagValues, options: PipelineOptions, start_seconds
         here_start=start_seconds,
         notes=(
             *(note for sample in samples for note in sample.notes),
+            *graph_note(volumes.annotation_files, GRAPH_ANNOTATION_BYTES, "annotation files"),
             f"pictures: {written:,} were read and written, to a temporary folder"
             + ("; their speed was given" if values.plan_rate else ""),
         ),

@@ -13,11 +13,11 @@ from absl import flags
 from pipelines.detect_flags import check_flags
 from pipelines.detect_video import find_videos_of, inspect_model_of, make_settings
 from pipelines.flags import UsageError
-from pipelines.plan_report import PlanReport
+from pipelines.plan_report import PlanReport, graph_note
 from pipelines.plan_videos import FrameSample, measure_frames, sample_videos
 from pipelines.runner import local_workers_of
 from transforms.detectors.remote_models import local_model
-from transforms.planning.detect_estimate import DetectRates, DetectVolumes, detect_stages
+from transforms.planning.detect_estimate import GRAPH_VIDEO_BYTES, DetectRates, DetectVolumes, detect_stages
 from transforms.planning.sampling import Estimate
 
 if TYPE_CHECKING:
@@ -101,5 +101,9 @@ def plan_detect(values: flags.FlagValues, options: PipelineOptions, start_second
         here_start=start_seconds + rates.load_model,
         vcpus=float(os.cpu_count() or 1),
         worker_start=rates.load_model,
-        notes=(*videos.notes, given if values.plan_rate else measured),
+        notes=(
+            *videos.notes,
+            *graph_note(len(files), GRAPH_VIDEO_BYTES, "videos"),
+            given if values.plan_rate else measured,
+        ),
     )

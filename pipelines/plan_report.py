@@ -13,6 +13,8 @@ from transforms.planning.prices import GB, Prices
 from transforms.planning.sampling import Estimate
 from transforms.planning.stages import Stage, cost_of, run_with
 
+# The job request that Dataflow takes at most (its quotas page).
+MOST_GRAPH_BYTES = 10e6
 _UNITS = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
@@ -85,6 +87,17 @@ class PlanReport:
         low, high = cost_of(running, prices, self.shuffle_bytes, self.reads, self.writes)
         reads = self.reads_per_second * min(workers, max(stage.parts for stage in self.stages))
         return {**asdict(running), "cost_low": low, "cost_high": high, "reads_per_second": reads}
+
+
+def graph_note(files: int, bytes_each: float, what: str) -> list[str]:
+    """Said of a job whose description is too large for Dataflow."""
+    graph = files * bytes_each
+    if graph <= MOST_GRAPH_BYTES:
+        return []
+    return [
+        f"the list of {files:,} {what} travels in the job's description, {size(graph)}; Dataflow takes "
+        f"{size(MOST_GRAPH_BYTES)}: divide them among several runs"
+    ]
 
 
 def to_json(report: PlanReport, prices: Prices, workers: Sequence[int]) -> str:

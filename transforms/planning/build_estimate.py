@@ -35,6 +35,8 @@ GROUND_TRUTH_LINE_SECONDS = 2.1e-6
 # Of the launcher: an annotation file is opened, its format told, and its digest made.
 DESCRIBE_FILE_SECONDS = 60e-6
 DESCRIBE_BYTE_SECONDS = 1e-9
+# In the description of a job, compressed: an annotation file's two names.
+GRAPH_ANNOTATION_BYTES = 8.0
 # One request lists so many files.
 LISTED_AT_ONCE = 1000
 # Of a shard: itself, two ledger files, a part of the ground truth.

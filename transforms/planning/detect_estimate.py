@@ -12,6 +12,8 @@ WORKER_BYTES = 250e6
 # Frames that are decoded ahead of the model, or are in it, take so much at most: see
 # transforms/detectors/segment_detection.py.
 AHEAD_BYTES = 2 * 256 * 2**20
+# In the description of a job, compressed: a video's names, size and time.
+GRAPH_VIDEO_BYTES = 14.0
 # Of the commit: a video's entry in the manifest over all of them.
 COMMIT_VIDEO_SECONDS = 50e-6
 COMMIT_VIDEO_BYTES = 5_000.0

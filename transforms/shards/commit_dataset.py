@@ -236,14 +236,14 @@ def _unlisted_rows(folder: str, ledger_files: Sequence[str], image_roots: Mappin
 
 
 def _named_images(folder: str, ledger_files: Sequence[str], sources: Sequence[str]) -> npt.NDArray[np.uint64]:
-    hashes: list[int] = []
+    hashes = [np.empty(0, np.uint64)]
     for file in open_ahead([os.path.join(folder, name) for name in ledger_files]):
         with file:
             table = pq.read_table(file, columns=["source", "file_name"])
-        for row_source, file_name in zip(*(table[column].to_pylist() for column in table.column_names), strict=True):
-            if row_source in sources:
-                hashes.append(order_hash(image_key(file_name)))
-    return np.sort(np.array(hashes, dtype=np.uint64))
+        rows = zip(*(table[column].to_pylist() for column in table.column_names), strict=True)
+        of_file = [order_hash(image_key(file_name)) for row_source, file_name in rows if row_source in sources]
+        hashes.append(np.array(of_file, dtype=np.uint64))
+    return np.sort(np.concatenate(hashes))
 
 
 def _remove_unnamed(folder: str, named: set[str]) -> None:

@@ -92,4 +92,8 @@ class HashPictures(beam.PTransform):
     is_near: bool
 
     def expand(self, packs: beam.PCollection[bytes]) -> beam.PCollection[PictureHashes]:
-        return packs | "Hash pictures" >> beam.ParDo(_HashPicturesDoFn(self.image_roots, self.max_pixels, self.is_near))
+        # Else the worker that reads a large annotation file would read all pictures that it names.
+        spread = packs | "Spread packs" >> beam.Reshuffle()
+        return spread | "Hash pictures" >> beam.ParDo(
+            _HashPicturesDoFn(self.image_roots, self.max_pixels, self.is_near)
+        )
