@@ -183,9 +183,7 @@ def find_inputs(
     return inputs
 
 
-def _find_source_inputs(
-    source: Source, is_alone: bool, takes_splits: bool, most_opened: int | None
-) -> SourceInputs:
+def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool, most_opened: int | None) -> SourceInputs:
     from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations
     from transforms.images.image_listing import list_images
     from transforms.sources.split_finder import find_split_lists
