@@ -13,7 +13,7 @@ from pipelines.build_inputs import SourceInputs
 from transforms import storage
 from transforms.annotations.annotation_files import AnnotationFile, ReadUnit, format_of_unit
 from transforms.annotations.companion_files import FolderCompanions, companions_place
-from transforms.annotations.packs import decode_portion, encode_portion, pack_readings
+from transforms.annotations.packs import MAX_IMAGES, decode_portion, encode_portion, pack_readings
 from transforms.annotations.read_annotations import located, read_unit
 from transforms.images.open_image_store import open_image_store
 from transforms.planning.coco_sample import sample_coco
@@ -81,7 +81,7 @@ def sample_annotations(
         files = by_format[unit.format]
         small = [file for file in files if file.bytes <= WHOLE_BYTES]
         large = [file for file in files if file.bytes > WHOLE_BYTES]
-        work = _Work()
+        work, before = _Work(), sample.images.value
         if small:
             work.add(_add_small(sample, small, unit, most))
         if large:
@@ -90,9 +90,10 @@ def sample_annotations(
         pieces = [
             sum(sizes[path] for path, _ in item.files) / all_bytes for item in units if item.format == unit.format
         ]
-        if work.portions:
+        if format_of_unit(unit).portions is not None:
             sample.through += [work.through * share for share in pieces]
-            pieces = [1 / math.ceil(work.portions)] * math.ceil(work.portions)
+            portions = math.ceil((sample.images.value - before) / MAX_IMAGES) or 1
+            pieces = [1 / portions] * portions
         sample.units += [work.seconds * share for share in pieces]
         sample.seconds += work.seconds
         sample.portion_bytes += work.portion_bytes
@@ -101,18 +102,16 @@ def sample_annotations(
 
 @dataclass(slots=True)
 class _Work:
-    """Seconds to go through files, and to make readings of what was found; the portions between, and their bytes."""
+    """Seconds to go through files, and to make readings of what was found; bytes of the portions between."""
 
     through: float = 0.0
     seconds: float = 0.0
-    portions: float = 0.0
     portion_bytes: float = 0.0
 
     def add(self, other: _Work, times: float = 1.0) -> None:
         """Adds another's, so many times."""
         self.through += times * other.through
         self.seconds += times * other.seconds
-        self.portions += times * other.portions
         self.portion_bytes += times * other.portion_bytes
 
 
@@ -199,7 +198,7 @@ def _read(data: bytes, file: AnnotationFile, unit: ReadUnit, count: _Count, samp
         return _Work(seconds=_pack(count.counted(_edited(readings, unit)), unit, sample))
     begun = time.perf_counter()
     portions = [encode_portion(portion) for portion in annotation_format.portions(io.BytesIO(data), context)]
-    work = _Work(time.perf_counter() - begun, 0.0, len(portions), sum(map(len, portions)))
+    work = _Work(time.perf_counter() - begun, 0.0, sum(map(len, portions)))
     for portion in portions:
         readings = decode_portion(portion).readings()
         work.seconds += _pack(count.counted(_edited(readings, unit)), unit, sample)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.sample_data import coco_bytes, voc, write_files
+from transforms import storage
 from transforms.annotations.annotation_files import (
     AnnotationsNotFound,
     companion_digests,
@@ -71,6 +72,18 @@ def test_digest_is_of_the_content(folder: Path) -> None:
     files = {file.relative: file for file in find_annotations([str(folder)], "auto")}
     assert files["b.json"].sha256 == hashlib.sha256(COCO).hexdigest()
     assert files["b.json"].bytes == len(COCO)
+
+
+def test_few_files_are_opened_and_other_formats_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(tmp_path, {f"{number}.xml": VOC for number in range(40)} | {"a.json": COCO})
+    opened = []
+    open_file = storage.open_file
+    monkeypatch.setattr(storage, "open_file", lambda path: opened.append(path) or open_file(path))
+    files = find_annotations([str(tmp_path)], "auto", most_opened=20)
+    assert len(opened) == 20 + 1
+    assert [file.relative for file in files] == [file.relative for file in find_annotations([str(tmp_path)], "auto")]
+    assert {(os.path.splitext(file.path)[1], file.format) for file in files} == {(".xml", "voc"), (".json", "coco")}
+    assert all(file.bytes == os.path.getsize(file.path) for file in files)
 
 
 def test_units_hold_every_file_of_a_known_format_once(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.sample_images import write_dataset
-from pipelines import cli, plan
+from pipelines import cli, plan, plan_annotations
 from tests.pipelines.detect_runs import run_detect
 from tests.sample_data import build_dataset
 from tests.videos.shape_clips import write_shapes_clip
@@ -38,21 +38,21 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("sample", [40, 500])
 @pytest.mark.skipif(not BCCD.is_dir(), reason=f"{BCCD} is not there: the datasets are no part of the project")
-def test_plan_of_a_public_dataset(capsys: Capture, tmp_path: Path, sample: int) -> None:
+def test_plan_of_a_public_dataset(capsys: Capture, tmp_path: Path) -> None:
     flags = [f"--annotations={BCCD}/Annotations", f"--images={BCCD}/JPEGImages", f"--output={tmp_path}", "--name=bccd"]
-    found = planned(capsys, "build", *flags, f"--plan_sample={sample}")
+    plans = {sample: planned(capsys, "build", *flags, f"--plan_sample={sample}") for sample in (40, 500)}
     assert not list(tmp_path.iterdir())
     manifest = build_dataset(tmp_path, BCCD / "Annotations", BCCD / "JPEGImages", name="bccd").manifest
-    counts = values(found, "counts")
-    assert counts["images"] == 364
-    assert counts["boxes"] == within(4888, 0.1 if sample == 40 else 0)
-    for name, split in manifest["splits"].items():
-        assert found["splits"][name]["shards"] == len(split["shards"])
-        assert found["splits"][name]["images"] == within(split["records"])
-    assert values(found, "bytes")["shards"] == within(sum(s["bytes"] for s in manifest["splits"].values()), 0.1)
-    assert values(found, "bytes")["dataset"] == within(folder_bytes(tmp_path / "bccd"))
+    for sample, found in plans.items():
+        counts = values(found, "counts")
+        assert counts["images"] == 364
+        assert counts["boxes"] == within(4888, 0.1 if sample == 40 else 0)
+        for name, split in manifest["splits"].items():
+            assert found["splits"][name]["shards"] == len(split["shards"])
+            assert found["splits"][name]["images"] == within(split["records"])
+        assert values(found, "bytes")["shards"] == within(sum(s["bytes"] for s in manifest["splits"].values()), 0.1)
+        assert values(found, "bytes")["dataset"] == within(folder_bytes(tmp_path / "bccd"))
 
 
 def test_plan_of_a_generated_dataset(capsys: Capture, tmp_path: Path) -> None:
@@ -71,6 +71,34 @@ def test_plan_of_a_generated_dataset(capsys: Capture, tmp_path: Path) -> None:
     assert [run["workers"] for run in found["runs"]] == [1, 50]
     write = next(stage for stage in found["stages"] if stage["name"] == "write shards")
     assert write["parts"] == 8
+
+
+def test_plan_of_several_sources_takes_caps_and_fixed_splits(capsys: Capture, tmp_path: Path) -> None:
+    for name, images in (("a", 60), ("b", 30)):
+        write_dataset(tmp_path / name, images, target_bytes=5_000)
+    (tmp_path / "mix.yaml").write_text(
+        f"sources:\n"
+        f"  - {{name: a, annotations: {tmp_path}/a/instances.json, images: {tmp_path}/a/images, max_images: 20}}\n"
+        f"  - {{name: b, annotations: {tmp_path}/b/instances.json, images: {tmp_path}/b/images, split: val}}\n"
+    )
+    found = planned(capsys, "build", f"--sources={tmp_path}/mix.yaml", f"--output={tmp_path}/out", "--name=mix")
+    assert values(found, "counts") == {"images": 50, "boxes": 250, "images rejected": 0}
+    assert found["splits"]["val"]["images"] >= 30
+
+
+def test_large_tables_are_known_from_their_first_part(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dataset(tmp_path / "data", 300, target_bytes=5_000)
+    rows = [f"{i:07d}.jpg,{10 + b},20,{50 + b},80,dog" for i in range(300) for b in range(4)]
+    table = tmp_path / "boxes.csv"
+    table.write_text("\n".join(["filename,xmin,ymin,xmax,ymax,class", *rows, ""]))
+    monkeypatch.setattr(plan_annotations, "WHOLE_BYTES", 10_000)
+    flags = [f"--annotations={table}", f"--images={tmp_path}/data/images", f"--output={tmp_path}/out", "--name=x"]
+    found = planned(capsys, "build", *flags)
+    assert values(found, "counts")["images"] == within(300, 0.05)
+    assert values(found, "counts")["boxes"] == within(1200, 0.05)
+    assert found["counts"]["boxes"]["margin"] > 0
 
 
 def test_plan_of_a_detection(capsys: Capture, tmp_path: Path) -> None:

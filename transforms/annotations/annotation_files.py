@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
+from heapq import nsmallest
 from typing import NamedTuple
 
 from transforms import storage
@@ -89,8 +90,8 @@ def find_annotations(patterns: Sequence[str], format_name: str, most_opened: int
       patterns: files, folders (searched with all below them) or glob patterns. A name that exists is taken
         literally, whatever characters it has.
       format_name: of a format, or "auto" to tell each file's from its content.
-      most_opened: to be quick, only so many files are opened, spread by hash, and only their first bytes are read. The
-        formats of others are guessed from these, and digests say nothing.
+      most_opened: to be quick, only so many files of each ending are opened, spread by hash, and only their first bytes
+        are read. The formats of others are guessed from these, and digests say nothing.
 
     Raises:
       AnnotationsNotFound: nothing is there, or nothing of a known format.
@@ -104,7 +105,7 @@ def find_annotations(patterns: Sequence[str], format_name: str, most_opened: int
         found.update((match.path, match) for match in matches)
     opened = list(found.values())
     if most_opened is not None:
-        opened = sorted(opened, key=lambda match: _spread(match.relative))[:most_opened]
+        opened = _spread(opened, most_opened)
     is_any_remote = any(match.status is not None for match in opened)
     with ThreadPoolExecutor(_REMOTE_THREADS if is_any_remote else _THREADS) as executor:
         files = list(executor.map(lambda match: _describe(match, format_name, most_opened is None), opened))
@@ -209,8 +210,16 @@ def _nothing_found(pattern: str, formats: Sequence[AnnotationFormat]) -> str:
     return f"--annotations={pattern} does not exist"
 
 
-def _spread(name: str) -> bytes:
-    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8, person=b"sample").digest()
+def _spread(matches: Iterable[_Match], most: int) -> list[_Match]:
+    """At most so many of each ending, those whose names have the smallest hashes."""
+    by_suffix: defaultdict[str, list[_Match]] = defaultdict(list)
+    for match in matches:
+        by_suffix[os.path.splitext(match.path)[1].lower()].append(match)
+    return [match for found in by_suffix.values() for match in nsmallest(most, found, key=_hash_of_name)]
+
+
+def _hash_of_name(match: _Match) -> bytes:
+    return hashlib.blake2b(match.relative.encode("utf-8", "surrogateescape"), digest_size=8, person=b"sample").digest()
 
 
 def _guessed(matches: Iterable[_Match], opened: Iterable[AnnotationFile]) -> list[AnnotationFile]:
