@@ -22,11 +22,11 @@ demo: $(READY)
 
 ## test: lint, types and all tests but the slow ones
 test: $(READY) check
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not benchmark"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not benchmark and not flink"
 
 ## test-all: the slow tests too (sweeps of minutes)
 test-all: $(READY) check
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not benchmark"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not benchmark and not flink"
 
 check: lint types
 
@@ -69,6 +69,10 @@ $(AIRFLOW)/.ready: deploy/airflow/requirements.txt
 ## airflow-test: the daily build in a real Airflow, which gets an environment of its own (1.6 GB)
 airflow-test: $(READY) $(AIRFLOW)/.ready
 	$(BIN)/python -m pytest tests/deploy/test_airflow.py
+
+## flink-test: jobs on a Flink cluster of this machine; the first time it fetches some 400 MB
+flink-test: $(READY)
+	$(BIN)/python -m pytest -m flink tests/deploy/test_flink.py
 
 ## benchmark: boxmill build beside its peers; wants an idle machine and takes some minutes
 benchmark: $(READY)

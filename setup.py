@@ -62,5 +62,5 @@ setup(
             TENSORFLOW,
         ],
     },
-    entry_points={"console_scripts": ["boxmill=pipelines.cli:run"]},
+    entry_points={"console_scripts": ["boxmill=pipelines.cli:run", "boxmill-worker=pipelines.remote_worker:main"]},
 )

@@ -45,6 +45,8 @@ def build(
     rejections: Sequence[Rejection],
     plan_settings: PlanSettings,
     write_settings: WriteSettings,
+    *,
+    is_spread: bool = False,
 ) -> beam.PCollection[dict[str, Any]]:
     """Adds the graph of a build to a pipeline.
 
@@ -54,6 +56,7 @@ def build(
       rejections: annotation files that no format claims.
       plan_settings: splits, shards, classes.
       write_settings: where and how to write.
+      is_spread: deal work out evenly among workers elsewhere, at the price of sending annotations about twice more.
 
     Returns:
       The manifest.
@@ -66,15 +69,19 @@ def build(
     from transforms.splits.hash_pictures import HashPictures
 
     packs = root | "Read annotations" >> ReadAnnotations(units, rejections)  # packs of AnnotatedImage, no pixels
+    if is_spread:  # one worker may have read them all
+        packs |= "Spread packs" >> beam.Reshuffle()
     pictures = None
     if plan_settings.rule.key.kind == "content":
         near, roots = plan_settings.duplicate_distance >= 0, write_settings.image_roots
         hashes = packs | "Hash" >> HashPictures(roots, write_settings.image_policy.max_pixels, near)
         pictures = beam.pvalue.AsList(hashes)
     plan = beam.pvalue.AsSingleton(packs | "Plan" >> PlanShards(plan_settings, pictures))
+    assigned = packs | "Assign" >> AssignShards(plan)  # (shard, [pack])
+    if is_spread:  # by its hash, a worker may have been given most shards
+        assigned |= "Spread shards" >> beam.Reshuffle()
     return (
-        packs
-        | "Assign" >> AssignShards(plan)  # (shard, [pack])
+        assigned
         | "Write shards" >> WriteShards(write_settings, plan)  # ShardResult
         | "Commit" >> CommitDataset(write_settings, plan)  # the manifest
     )
@@ -122,6 +129,7 @@ def _run(argv: Sequence[str]) -> int:
         read_class_map,
         takes_source_splits,
     )
+    from pipelines.clusters import check_cluster, is_cluster
     from pipelines.dataflow import check_job
     from pipelines.progress import showing
     from pipelines.runner import has_spare_core, run_pipeline
@@ -130,6 +138,7 @@ def _run(argv: Sequence[str]) -> int:
     from transforms.shards.manifest import read_manifest
 
     check_job(options, {name: values[name].value for name in _PLACES_OF_WORKERS}, in_stock_image=True)
+    check_cluster(options)
     class_map = read_class_map(values.class_map)
     inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values))
     plan_settings = make_plan_settings(values, inputs, class_map)
@@ -153,7 +162,10 @@ def _run(argv: Sequence[str]) -> int:
         )
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:
             submitted = run_pipeline(
-                lambda root: cast(None, build(root, units, rejections, plan_settings, write_settings)),
+                lambda root: cast(
+                    None,
+                    build(root, units, rejections, plan_settings, write_settings, is_spread=is_cluster(options)),
+                ),
                 options,
                 update,
             )

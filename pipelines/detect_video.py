@@ -129,6 +129,7 @@ def _run(argv: Sequence[str]) -> int:
     values, options = parse_flags(FLAGS, argv)
     check_flags(values)
     from pipelines import detect_summary
+    from pipelines.clusters import check_cluster
     from pipelines.dataflow import check_job
     from pipelines.progress import showing
     from pipelines.runner import is_local, run_pipeline
@@ -137,6 +138,7 @@ def _run(argv: Sequence[str]) -> int:
     from transforms.detectors.remote_models import local_model
 
     check_job(options, {"videos": values.videos, "output": values.output}, in_stock_image=False)
+    check_cluster(options)
     files = find_videos_of(values)
     with ExitStack() as stack:
         # Workers on this machine load the copy that is looked at here; others each make one of their own.

@@ -10,7 +10,10 @@ from typing import Any
 
 class _NoRemarks(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        return not str(record.msg).startswith(("apitools not found", "Could not find a compatible bson"))
+        # What a job server says of a failed job is raised, too.
+        is_failure = record.name == "root" and record.module == "portable_runner"
+        is_remark = str(record.msg).startswith(("apitools not found", "Could not find a compatible bson"))
+        return not is_failure and not is_remark
 
 
 def quieten() -> None:

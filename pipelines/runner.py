@@ -20,14 +20,16 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import apache_beam as beam
+import grpc
+from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, PipelineOptions, StandardOptions
 from apache_beam.runners import runner as beam_runner
 from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
 from apache_beam.transforms import environments
 from google.protobuf import text_format
 
-from pipelines import dataflow, local_workers, quiet_beam
-from pipelines.live_counters import LiveCounters, reporting_to
+from pipelines import clusters, dataflow, local_workers, quiet_beam, remote_worker
+from pipelines.live_counters import NAMESPACE, LiveCounters, reporting_to
 
 LOCAL_RUNNERS = ("", "directrunner", "fnapirunner", "bundlebaseddirectrunner")
 REFUSED_RUNNERS = {
@@ -127,13 +129,13 @@ def run_pipeline(
     Args:
       build: adds the steps to a pipeline.
       options: Beam's.
-      on_progress: called a few times a second with live counters, on the local runner.
+      on_progress: called with counters: a few times a second on the local runner, at the end of a cluster's job.
 
     Returns:
       What goes on without this process; "" if the job has ended.
 
     Raises:
-      RunnerRefused: the runner is known to do harm.
+      RunnerRefused: the runner is known to do harm, or its cluster cannot run the job.
       UsageError: Dataflow refuses the job.
       PipelineFailed: a step raised, or a worker died.
     """
@@ -142,6 +144,9 @@ def run_pipeline(
         raise RunnerRefused(f"--runner={name} is refused: {REFUSED_RUNNERS[name]}; use DirectRunner or FlinkRunner")
     if is_local(options):
         _run_locally(build, options, on_progress or (lambda counters: None))
+        return ""
+    if clusters.is_cluster(options):
+        _run_on_cluster(build, options, on_progress or (lambda counters: None))
         return ""
     if dataflow.is_dataflow(options):
         quiet_beam.show_submission()
@@ -159,6 +164,21 @@ def run_pipeline(
     if state != beam_runner.PipelineState.DONE:
         raise PipelineFailed("", f"the job ended in state {state}")
     return ""
+
+
+def _run_on_cluster(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:
+    pipeline = _built(build, None, options)
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except (RuntimeError, grpc.RpcError, grpc.FutureTimeoutError) as error:
+        failed = _failure(error, clusters.python_part(str(error)))
+        told = failed.message if failed.kind == remote_worker.REFUSED else clusters.told_failure(str(error))
+        if told:
+            raise RunnerRefused(told) from error
+        raise failed from error
+    counted = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
+    on_progress(Counter({item.key.metric.name: item.result for item in counted}))
 
 
 def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:
@@ -223,9 +243,10 @@ def _stop_workers() -> None:
 _NAMED_ERROR = re.compile(r"^(?:[\w.]+\.)?([A-Z]\w*(?:Error|Exception|[a-z])): (.*)$")
 
 
-def _failure(error: BaseException) -> PipelineFailed:
-    """The innermost exception of a failure, which crosses process borders as the text of a traceback."""
-    kind, message = type(error).__name__, str(error)
+def _failure(error: BaseException, text: str | None = None) -> PipelineFailed:
+    """The innermost exception of a failure, which crosses process borders as the text of a traceback; by default
+    ``text`` is what the error says."""
+    kind, message = type(error).__name__, str(error) if text is None else text
     named = [match for line in message.splitlines() if (match := _NAMED_ERROR.match(line.strip()))]
     if named:
         kind, message = named[-1].groups()

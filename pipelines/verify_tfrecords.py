@@ -109,10 +109,12 @@ def _run(argv: Sequence[str]) -> int:
     if not values.dataset:
         raise UsageError("which dataset? Give its folder: boxmill verify OUTPUT/NAME/VERSION")
     folder = storage.absolute(values.dataset)
+    from pipelines.clusters import check_cluster
     from transforms.verification.check_dataset import VerifyResult
     from transforms.verification.findings import Code, Finding
     from transforms.verification.stated_dataset import ManifestMalformed, parse_manifest
 
+    check_cluster(options)
     manifest = _read_manifest(folder)
     is_local_report = values.report and not storage.is_remote(values.report)
     if is_local_report and not os.path.isdir(os.path.dirname(os.path.abspath(values.report))):

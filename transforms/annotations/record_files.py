@@ -104,6 +104,8 @@ def unpack(path: str, folder: str) -> tuple[str, str]:
     limit = storage.size_of(path) * _MAX_EXPANSION + _FREE_EXPANSION_BYTES
     target = os.path.join(folder, hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".records")
     fault = ""
+    if not storage.is_remote(folder):
+        os.makedirs(folder, exist_ok=True)  # a commit has removed it if this is a retry of what had been done
     with storage.open_file(path) as packed, open_atomic(target) as file:
         try:
             for piece in _decompressed(packed):

@@ -222,7 +222,13 @@ def commit(folder: OutputFolder, manifest: Mapping[str, Any]) -> None:
     Raises:
       FileExistsError: somebody else has.
     """
-    storage.write_exclusively(os.path.join(folder.path, MANIFEST_FILE), manifest_bytes(manifest))
+    path, data = os.path.join(folder.path, MANIFEST_FILE), manifest_bytes(manifest)
+    try:
+        storage.write_exclusively(path, data)
+    except FileExistsError:
+        if storage.read_bytes(path) != data:
+            raise
+        # An attempt of this very run came so far, and was taken for lost.
 
 
 def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:

@@ -308,7 +308,11 @@ class _ShardWriter:
         """Writes the ledger's files; the one that holds the result comes last and makes the shard count as done."""
         folder, key = self._settings.folder, self.result.key
         if self._ground_truth is not None:
-            write_atomically(os.path.join(folder, part_file_name(key)), self._ground_truth.to_bytes())
+            part = os.path.join(folder, part_file_name(key))
+            if not storage.is_remote(folder):
+                # A commit has removed it if this is a retry of what had been done.
+                os.makedirs(os.path.dirname(part), exist_ok=True)
+            write_atomically(part, self._ground_truth.to_bytes())
         self._ledger.write(folder, self._shards)
 
 

@@ -1,0 +1,1 @@
+"""A Flink cluster on this machine, and what a cluster elsewhere needs."""
