@@ -34,6 +34,7 @@ class AnnotationSample:
     Attributes:
       images, boxes: that are read from them, about.
       packs: readings of a part of them.
+      read_images, refused_images: in these, images that can be written, and others.
       seconds: that making readings of all of them takes.
       units: seconds of each piece of that which one worker does.
       through: seconds that it takes before to go through each file of formats that have portions.
@@ -45,6 +46,8 @@ class AnnotationSample:
     images: Estimate = NOTHING
     boxes: Estimate = NOTHING
     packs: list[bytes] = field(default_factory=list)
+    read_images: int = 0
+    refused_images: int = 0
     seconds: float = 0.0
     units: list[float] = field(default_factory=list)
     through: list[float] = field(default_factory=list)
@@ -123,7 +126,7 @@ def _add_small(sample: AnnotationSample, files: Sequence[AnnotationFile], unit: 
         size += file.bytes
         if size >= _SAMPLE_BYTES:
             break
-    count, work = _Count(), _Work()
+    count, work = _Count(sample), _Work()
     if format_of_unit(unit).portions is None:
         readings = read_unit(replace(unit, files=tuple((file.path, file.relative) for file in chosen)))
         work.seconds = _pack(count.counted(readings), unit, sample)
@@ -168,7 +171,7 @@ def _read_part(
     file: AnnotationFile, unit: ReadUnit, most: int, sample: AnnotationSample
 ) -> tuple[Estimate, Estimate, _Work]:
     """Images and boxes of a file, and the work that it is as a whole."""
-    count, work = _Count(), _Work()
+    count, work = _Count(sample), _Work()
     with storage.open_file(file.path) as stream:
         found = sample_coco(stream, most) if unit.format == "coco" else None
         if found is None:
@@ -220,9 +223,10 @@ def _pack(readings: Iterable[Reading], unit: ReadUnit, sample: AnnotationSample)
 
 
 class _Count:
-    """Images and boxes read from each annotation file, as the closing sums count them."""
+    """Images and boxes read from each annotation file, as the closing sums count them; and for the sample, how many."""
 
-    def __init__(self) -> None:
+    def __init__(self, sample: AnnotationSample) -> None:
+        self._sample = sample
         self.images: defaultdict[str, float] = defaultdict(float)
         self.boxes: defaultdict[str, float] = defaultdict(float)
 
@@ -234,4 +238,6 @@ class _Count:
             elif isinstance(reading, Rejection):
                 self.images[reading.annotation_file] += reading.is_image
                 self.boxes[reading.annotation_file] += len(reading.problems)
+                self._sample.refused_images += reading.is_image
+            self._sample.read_images += isinstance(reading, AnnotatedImage)
             yield reading

@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -51,27 +51,12 @@ def plan_build(values: flags.FlagValues, options: PipelineOptions, start_seconds
     Raises:
       UsageError, NothingToBuild, ClassIdsRefused: as the build itself.
     """
-    check_names(values)
-    class_map = read_class_map(values.class_map)
-    inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values), values.plan_sample)
-    settings = make_plan_settings(values, inputs, class_map)
-    with tempfile.TemporaryDirectory(prefix="boxmill-plan-") as folder:
-        samples = [
-            sample_annotations(item, class_map.changes, values.plan_sample, values.masks != "none", folder)
-            for item in inputs
-        ]
-        identity = BuildIdentity(values.name, values.version, "", {}, [], VERSION)
-        write_settings = replace(
-            make_write_settings(values, inputs, settings, identity, os.path.join(folder, "dataset")),
-            has_spare_core=has_spare_core(options),
-        )
-        writing = measure_writing(_chosen(samples, values.plan_sample), settings, write_settings)
+    measured = _measure(values, options)
+    inputs, samples, writing = measured.inputs, measured.samples, measured.writing
     images, boxes, image_bytes = _taken(inputs, samples)
     records = ratio_estimate(writing.record_bytes, writing.picture_bytes, image_bytes, round(images.value))
     records = replace(records, margin=math.hypot(records.margin, images.margin))
-    truth_splits = write_settings.ground_truth_splits
-    volumes = _volumes(inputs, settings, samples, writing, (images.value, boxes.value, image_bytes), truth_splits)
-    volumes = replace(volumes, record_bytes=records.value)
+    volumes = _volumes(measured, images.value, boxes.value, image_bytes, records.value)
     rates = BuildRates(
         list_image=_listing_seconds(inputs),
         go_through=sum(seconds for sample in samples for seconds in sample.through),
@@ -80,15 +65,11 @@ def plan_build(values: flags.FlagValues, options: PipelineOptions, start_seconds
         write_image=1 / values.plan_rate if values.plan_rate else writing.write_seconds,
         hash_image=writing.hash_seconds,
     )
-    written = len(writing.record_bytes)
+    of_pictures = f"pictures: {len(writing.record_bytes):,} were read and written, to a temporary folder"
     return PlanReport(
         command="build",
         stages=build_stages(volumes, rates),
-        counts={
-            "images": images,
-            "boxes": boxes,
-            "images rejected": Estimate(images.value * writing.rejected / max(1, written), images.margin),
-        },
+        counts={"images": images, "boxes": boxes, "images rejected": _rejected(images, samples, writing)},
         sizes={
             "pictures": Estimate(volumes.image_bytes, images.margin),
             "annotations": Estimate(volumes.annotation_bytes),
@@ -108,10 +89,47 @@ def plan_build(values: flags.FlagValues, options: PipelineOptions, start_seconds
         notes=(
             *(note for sample in samples for note in sample.notes),
             *graph_note(volumes.annotation_files, GRAPH_ANNOTATION_BYTES, "annotation files"),
-            f"pictures: {written:,} were read and written, to a temporary folder"
-            + ("; their speed was given" if values.plan_rate else ""),
+            of_pictures + ("; their speed was given" if values.plan_rate else ""),
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What was found and measured, of each source and of the sample of all."""
+
+    inputs: Sequence[SourceInputs]
+    settings: PlanSettings
+    samples: Sequence[AnnotationSample]
+    writing: WritingSample
+    truth_splits: frozenset[str]
+
+
+def _measure(values: flags.FlagValues, options: PipelineOptions) -> _Measured:
+    check_names(values)
+    class_map = read_class_map(values.class_map)
+    inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values), values.plan_sample)
+    settings = make_plan_settings(values, inputs, class_map)
+    with tempfile.TemporaryDirectory(prefix="boxmill-plan-") as folder:
+        samples = [
+            sample_annotations(item, class_map.changes, values.plan_sample, values.masks != "none", folder)
+            for item in inputs
+        ]
+        identity = BuildIdentity(values.name, values.version, "", {}, [], VERSION)
+        write_settings = replace(
+            make_write_settings(values, inputs, settings, identity, os.path.join(folder, "dataset")),
+            has_spare_core=has_spare_core(options),
+        )
+        writing = measure_writing(_chosen(samples, values.plan_sample), settings, write_settings)
+    return _Measured(inputs, settings, samples, writing, write_settings.ground_truth_splits)
+
+
+def _rejected(images: Estimate, samples: Sequence[AnnotationSample], writing: WritingSample) -> Estimate:
+    """Images that cannot be written: those that reading refuses, and those whose pictures are no good."""
+    refused = sum(sample.refused_images for sample in samples)
+    read = max(1, refused + sum(sample.read_images for sample in samples))
+    share = refused / read + (1 - refused / read) * writing.rejected / max(1, len(writing.record_bytes))
+    return Estimate(images.value * share, images.margin)
 
 
 def _chosen(samples: Sequence[AnnotationSample], most: int) -> list[Entry]:
@@ -149,16 +167,8 @@ def _listing_seconds(inputs: Sequence[SourceInputs]) -> float:
     return (time.perf_counter() - begun) / max(1, listed)
 
 
-def _volumes(
-    inputs: Sequence[SourceInputs],
-    settings: PlanSettings,
-    samples: Sequence[AnnotationSample],
-    writing: WritingSample,
-    totals: tuple[float, float, float],
-    truth_splits: frozenset[str],
-) -> BuildVolumes:
-    """All but the bytes of records."""
-    images, boxes, image_bytes = totals
+def _volumes(measured: _Measured, images: float, boxes: float, image_bytes: float, record_bytes: float) -> BuildVolumes:
+    inputs, settings, samples, writing = measured.inputs, measured.settings, measured.samples, measured.writing
     splits = _splits(settings, samples, writing, images)
     shards = {name: settings.sizing.shards(name, max(1, round(n)), settings.mean_bytes) for name, n in splits.items()}
     all_shards = sum(shards.values())
@@ -166,7 +176,7 @@ def _volumes(
     through = [seconds for sample in samples for seconds in sample.through]
     boxes_per_image = boxes / max(1.0, images)
     per_pack = max(1.0, min(MAX_IMAGES, MAX_BOXES / max(boxes_per_image, 0.1), images / max(1, len(units))))
-    in_truth = sum(splits.get(name, 0.0) for name in truth_splits)
+    in_truth = sum(splits.get(name, 0.0) for name in measured.truth_splits)
     other = _DESCRIPTION_BYTES + all_shards * _SHARD_BYTES + images * writing.ledger_bytes
     return BuildVolumes(
         images=images,
@@ -182,7 +192,7 @@ def _volumes(
         packs=max(1, math.ceil(images / per_pack)),
         splits=splits,
         shards=shards,
-        record_bytes=0.0,
+        record_bytes=record_bytes,
         other_bytes=other + in_truth * writing.truth_bytes,
         shuffle_bytes=images * writing.shuffle_bytes(per_pack, all_shards)
         + sum(sample.portion_bytes for sample in samples),

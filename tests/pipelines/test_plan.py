@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.sample_images import write_dataset
 from pipelines import cli, plan, plan_annotations
+from pipelines.demo_sample import write_sample
 from tests.pipelines.detect_runs import run_detect
 from tests.sample_data import build_dataset
 from tests.videos.shape_clips import write_shapes_clip
@@ -71,6 +72,22 @@ def test_plan_of_a_generated_dataset(capsys: Capture, tmp_path: Path) -> None:
     assert [run["workers"] for run in found["runs"]] == [1, 50]
     write = next(stage for stage in found["stages"] if stage["name"] == "write shards")
     assert write["parts"] == 8
+
+
+def test_plan_of_a_sample_with_bad_pictures_and_annotations(capsys: Capture, tmp_path: Path) -> None:
+    write_sample(str(tmp_path / "data"))
+    annotations, images = tmp_path / "data" / "annotations", tmp_path / "data" / "images"
+    found = planned(
+        capsys, "build", f"--annotations={annotations}", f"--images={images}", f"--output={tmp_path}/o", "--name=made"
+    )
+    manifest = build_dataset(tmp_path, annotations, images, "--max_reject_ratio=1", name="made").manifest
+    counts = manifest["counts"]
+    assert counts["images"]["rejected"]
+    assert values(found, "counts") == {
+        "images": counts["images"]["read"],
+        "boxes": counts["boxes"]["read"],
+        "images rejected": pytest.approx(counts["images"]["rejected"]),
+    }
 
 
 def test_plan_of_several_sources_takes_caps_and_fixed_splits(capsys: Capture, tmp_path: Path) -> None:
