@@ -1,0 +1,66 @@
+"""boxmill build on Flink: two workers beside one, on a cluster of this machine; every image decoded, a mask an object.
+
+    python -m benchmarks.flink [--images=6000] [--rounds=3] [--folder=FOLDER]
+
+Both run on the same cluster of two TaskManagers, and only the parallelism of the job differs. A run is a whole command,
+start of the workers included, and the order alternates over the rounds. The machine should be idle: compare ratios, not
+seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+from pathlib import Path
+
+from benchmarks.processes import run
+from benchmarks.sample_images import write_dataset
+from deploy.flink.local_cluster import Cluster, running
+
+_MASKS, _POINTS = 7, 30  # as many an image as COCO has on average; points of each outline
+_WORKERS = (2, 1)
+
+
+def build_seconds(cluster: Cluster, data: Path, output: Path, parallelism: int) -> float:
+    """Seconds of one build."""
+    shutil.rmtree(output, ignore_errors=True)
+    os.sync()
+    command = [sys.executable, "-m", "pipelines.cli", "build", f"--annotations={data}/instances.json"]
+    command += [f"--images={data}/images", f"--output={output}", "--name=benchmark", "--image_check=full"]
+    command += ["--num_shards=train=26,val=6", *cluster.flags(parallelism)]
+    seconds = run(command).seconds
+    shutil.rmtree(output)
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=6000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/boxmill-benchmark"))
+    parser.add_argument("--outputs", type=Path, default=Path("/dev/shm/boxmill-benchmark"))
+    options = parser.parse_args()
+    data = options.folder / f"masks{options.images}"
+    if not data.exists():
+        print(f"making {options.images:,} images in {data}", file=sys.stderr)
+        write_dataset(data, options.images, boxes=_MASKS, outline_points=_POINTS)
+    options.outputs.mkdir(parents=True, exist_ok=True)
+    seconds: dict[int, list[float]] = {workers: [] for workers in _WORKERS}
+    with running(max(_WORKERS)) as cluster:
+        build_seconds(cluster, data, options.outputs / "flink", max(_WORKERS))  # all of Java that is needed is loaded
+        for number in range(options.rounds):
+            for workers in _WORKERS if number % 2 == 0 else reversed(_WORKERS):
+                seconds[workers].append(build_seconds(cluster, data, options.outputs / "flink", workers))
+                print(f"round {number + 1}, {workers} workers: {seconds[workers][-1]:.1f} s", flush=True)
+    for workers in _WORKERS:
+        median = statistics.median(seconds[workers])
+        print(f"{workers} workers: {median:.1f} s, {options.images / median:,.0f} images/s")
+    ratio = statistics.median(two / one for two, one in zip(seconds[2], seconds[1], strict=True))
+    print(f"two workers take {ratio:.2f} of the time of one")
+
+
+if __name__ == "__main__":
+    main()
