@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipelines import detect_video
 from tests.fake_gcs import FakeGcs, Fault, cloud
-from tests.pipelines.detect_runs import DetectRun, run_detect
+from tests.pipelines.detect_runs import TWO_PROCESSES, DetectRun, run_detect
 from tests.videos.shape_clips import write_shapes_clip
 from transforms.detections import output_folder
 from transforms.detectors import detect_segments
@@ -166,6 +166,24 @@ def test_kill_9_at_any_moment(seed: int, gcs: FakeGcs, local: dict[str, bytes]) 
     found = re.search(r"segments: (\d+) inferred", again.stdout)
     assert was_complete or (found and int(found[1]) == 6 - stored), again.stdout
     assert {name: data for name, data in results(gcs).items() if name != ".boxmill/lock"} == local
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [(), TWO_PROCESSES], ids=["threads", "processes"])
+def test_a_run_whose_folder_was_taken_over_stops(workers: tuple[str, ...], gcs: FakeGcs) -> None:
+    places = [f"--{name}={place}" for name, place in zip(("videos", "model", "output"), IN_BUCKET, strict=True)]
+    gcs.latency = 0.2
+    command = [sys.executable, "-m", "pipelines.detect_video", *places, *EVERYTHING, *workers]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and "out/.boxmill/lock" not in gcs.names("bucket"):
+        time.sleep(0.01)
+    gcs.put("bucket", "out/.boxmill/lock", b"of another run")
+    gcs.faults.append(Fault("hang", path="in/second.mkv\\?", times=1000, seconds=15))  # it has not ended by then
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "another run has taken over gs://bucket/out" in error
+    assert gcs.get("bucket", "out/.boxmill/lock") == b"of another run"
+    assert "out/manifest.json" not in gcs.names("bucket")
 
 
 REFUSALS = {
