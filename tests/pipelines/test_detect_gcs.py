@@ -209,7 +209,10 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_mistakes_are_told_in_one_sentence(case: str, capsys: Capture, gcs: FakeGcs) -> None:
+def test_mistakes_are_told_in_one_sentence(
+    case: str, capsys: Capture, gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.2)
     changes, expected = REFUSALS[case]
     gcs.put("closed", "in/a.mp4", b"")
     gcs.put("read-only", "other", b"")
