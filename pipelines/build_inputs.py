@@ -31,6 +31,7 @@ class SourceInputs:
       files: of annotations, in order of their names.
       images_root: the folder of images, or "" if records hold them all.
       listing: of that folder; of records, about how many there are.
+      masks: pictures in the folders that the annotations' formats keep masks and maps in.
       is_alone: there is no other source.
       split_lists: of names of images, if the source's own splits are taken.
     """
@@ -39,13 +40,14 @@ class SourceInputs:
     files: Sequence[AnnotationFile]
     images_root: str
     listing: ImageListing
+    masks: ImageListing
     is_alone: bool
     split_lists: tuple[str, ...] | None = None
 
     @property
     def newest(self) -> float:
         """The latest modification time of any file, in seconds of the epoch."""
-        return max(self.listing.newest, *(file.modified for file in self.files))
+        return max(self.listing.newest, self.masks.newest, *(file.modified for file in self.files))
 
     @property
     def annotation_roots(self) -> tuple[str, ...]:
@@ -120,6 +122,9 @@ class SourceInputs:
         if self.images_root:
             listing = self.listing
             entry |= {"images": listing.images, "image_bytes": listing.bytes, "images_digest": listing.digest}
+        if self.masks.images:
+            masks = self.masks
+            entry |= {"mask_files": masks.images, "mask_bytes": masks.bytes, "masks_digest": masks.digest}
         return entry
 
 
@@ -159,6 +164,7 @@ def find_inputs(
     sources_file: str | None = None,
     takes_splits: bool = False,
     most_opened: int | None = None,
+    with_masks: bool = True,
 ) -> list[SourceInputs]:
     """Looks at the files of all sources.
 
@@ -167,6 +173,7 @@ def find_inputs(
       sources_file: that lists them, if one does.
       takes_splits: splits that the sources give are to be taken.
       most_opened: annotation files of a source, see ``find_annotations``.
+      with_masks: masks and maps are wanted.
 
     Raises:
       UsageError: annotations or images are not there; if a file lists the sources, it says of which.
@@ -174,7 +181,7 @@ def find_inputs(
     inputs = []
     for source in sources:
         try:
-            inputs.append(_find_source_inputs(source, len(sources) == 1, takes_splits, most_opened))
+            inputs.append(_find_source_inputs(source, len(sources) == 1, takes_splits, most_opened, with_masks))
         except UsageError as error:
             if not sources_file:
                 raise
@@ -183,9 +190,12 @@ def find_inputs(
     return inputs
 
 
-def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool, most_opened: int | None) -> SourceInputs:
+def _find_source_inputs(
+    source: Source, is_alone: bool, takes_splits: bool, most_opened: int | None, with_masks: bool
+) -> SourceInputs:
     from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations
-    from transforms.images.image_listing import list_images
+    from transforms.annotations.mask_folders import mask_folders
+    from transforms.images.image_listing import list_images, list_pngs
     from transforms.sources.split_finder import find_split_lists
 
     if source.format not in FORMAT_NAMES:
@@ -198,7 +208,7 @@ def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool, most
         raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
     lists = find_split_lists(source.annotations) if takes_splits else None
     if {file.format for file in files} <= {"tfrecord", ""}:
-        return SourceInputs(source, files, "", _list_records(files), is_alone, lists)
+        return SourceInputs(source, files, "", _list_records(files), list_pngs({}), is_alone, lists)
     root = source.images or _default_images_root(source.annotations[0])
     try:
         listing = list_images(root)
@@ -206,7 +216,8 @@ def _find_source_inputs(source: Source, is_alone: bool, takes_splits: bool, most
         raise UsageError(f"--images={root} cannot be read: {error.strerror}") from None
     if not listing.images:
         raise UsageError(f"--images={root} holds no image; give the folder that the annotations' file names start from")
-    return SourceInputs(source, files, root, listing, is_alone, lists)
+    masks = list_pngs(mask_folders(files) if with_masks else {})
+    return SourceInputs(source, files, root, listing, masks, is_alone, lists)
 
 
 def _list_records(files: Sequence[AnnotationFile]) -> ImageListing:

@@ -140,7 +140,8 @@ def _run(argv: Sequence[str]) -> int:
     check_job(options, {name: values[name].value for name in _PLACES_OF_WORKERS}, in_stock_image=True)
     check_cluster(options)
     class_map = read_class_map(values.class_map)
-    inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values))
+    with_masks = values.masks != "none"
+    inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values), with_masks=with_masks)
     plan_settings = make_plan_settings(values, inputs, class_map)
     identity = make_identity(values, inputs, plan_settings, class_map.changes)
     newest = max(item.newest for item in inputs)
@@ -149,7 +150,7 @@ def _run(argv: Sequence[str]) -> int:
             manifest = read_manifest(target.final)
             print(f"{target.final} is already built from these inputs; nothing was done.")
             return _exit_code(manifest)
-        with_masks, work_folder = values.masks != "none", os.path.join(target.folder, PARTS_FOLDER)
+        work_folder = os.path.join(target.folder, PARTS_FOLDER)
         units = [unit for item in inputs for unit in item.read_units(class_map.changes, with_masks, work_folder)]
         if values.expand_hierarchy:
             units = [replace(unit, expand_hierarchy=True) for unit in units]

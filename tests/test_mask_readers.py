@@ -78,7 +78,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltDataset:
     source, pictures = _source()
     write_files(folder / "images", pictures)
     write_files(folder, {"labels.json": json.dumps(source).encode()})
-    return build_dataset(folder / "out", folder / "labels.json", folder / "images", "--splits=train=0.6,val=0.4")
+    flags = ["--splits=train=0.6,val=0.4", "--coco_splits=train,val"]
+    return build_dataset(folder / "out", folder / "labels.json", folder / "images", *flags)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,43 @@ def test_tfds(built: BuiltDataset, expected: dict[int, list[Any]]) -> None:
             _assert_equal(masks, expected[int(example["image"]["source_id"])])
             seen.add(int(example["image"]["source_id"]))
     assert seen == set(expected)
+
+
+def _ground_truths(built: BuiltDataset) -> list[Any]:
+    pycocotools = pytest.importorskip("pycocotools.coco")
+    return [pycocotools.COCO(str(path)) for path in sorted(built.folder.glob("handoff/*.coco.json"))]
+
+
+def test_pycocotools(built: BuiltDataset, expected: dict[int, list[Any]]) -> None:
+    seen = set()
+    for truth in _ground_truths(built):
+        for image_id in truth.getImgIds():
+            annotations = truth.loadAnns(truth.getAnnIds([image_id]))
+            _assert_equal([truth.annToMask(annotation) for annotation in annotations], expected[image_id])
+            seen.add(image_id)
+    assert seen == set(expected)
+
+
+def test_the_masks_of_the_ground_truth_evaluated_against_themselves_are_perfect(built: BuiltDataset) -> None:
+    cocoeval = pytest.importorskip("pycocotools.cocoeval")
+    (truth,) = (truth for truth in _ground_truths(built) if 9 in truth.getImgIds())
+    results = [{**annotation, "score": 1.0} for annotation in truth.loadAnns(truth.getAnnIds([9]))]
+    evaluation = cocoeval.COCOeval(truth, truth.loadRes(results), "segm")
+    evaluation.params.imgIds = [9]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert evaluation.stats[0] == pytest.approx(1)
+
+
+def test_the_ground_truth_of_existing_records_is_the_same(built: BuiltDataset, tmp_path: Path) -> None:
+    flags = ["--format=tfrecord", "--splits=source", "--coco_splits=train,val"]
+    again = build_dataset(tmp_path / "again", built.folder, built.folder, *flags)
+    for split in built.manifest["splits"]:
+        file = f"handoff/sample-{split}.coco.json"
+        first, second = ({item["id"]: item for item in json.loads((folder / file).read_bytes())["annotations"]}
+                         for folder in (built.folder, again.folder))  # fmt: skip
+        assert [item["segmentation"] for item in first.values()] == [item["segmentation"] for item in second.values()]
 
 
 def test_model_garden(built: BuiltDataset, expected: dict[int, list[Any]]) -> None:

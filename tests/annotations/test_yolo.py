@@ -31,9 +31,18 @@ def test_written_boxes_are_read(rows: list[tuple[int, float, float, float, float
     assert found.problems == ()
 
 
+@pytest.mark.parametrize("score", ["0.93", "1", "17"])
+@pytest.mark.parametrize("description", ["names: [cat]", "names: [cat]\nkpt_shape: [2, 3]"])
+def test_the_score_or_track_after_a_box_is_passed_over(tmp_path: Path, score: str, description: str) -> None:
+    files = {"a.txt": f"{LINE} {score}", "b.txt": LINE, "data.yaml": description}
+    found = images(read_folder(tmp_path, files))
+    assert found["a"].objects == found["b"].objects
+    assert reasons(found["a"]) == []
+
+
 AWKWARD = {
     "4 columns": ("0 0.5 0.5 0.25", "field_count"),
-    "6 columns": ("0 0.5 0.5 0.25 0.5 0.9", "field_count"),
+    "a score that is no number": ("0 0.5 0.5 0.25 0.5 high", "field_not_number"),
     "polygon with half a point": ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.3", "field_count"),
     "class that is no number": ("cat 0.5 0.5 0.25 0.5", "field_not_number"),
     "half a class": ("0.5 0.5 0.5 0.25 0.5", "field_not_number"),

@@ -5,9 +5,9 @@ import pytest
 
 from tests.masks.outlines import coco_bitmap, coco_rle, random_ring
 from transforms.ledger.reasons import Reason
-from transforms.masks.mask_png import bitmap_of_columns
+from transforms.masks.mask_png import bitmap_of_columns, columns_of_bitmap
 from transforms.masks.mask_refused import MaskRefused
-from transforms.masks.run_lengths import changes_of_rle
+from transforms.masks.run_lengths import changes_of_rle, rle_of_changes
 from transforms.records import Rle
 
 
@@ -24,8 +24,11 @@ def test_pixels_are_pycocotools(count: int) -> None:
             bitmap = random.random((height, width)) < random.random()
             rle = coco_mask.encode(np.asfortranarray(bitmap.astype(np.uint8)))
         expected = coco_bitmap(rle)
-        changes = changes_of_rle(Rle(height, width, rle["counts"].decode()), width, height)
+        compressed = Rle(height, width, rle["counts"].decode())
+        changes = changes_of_rle(compressed, width, height)
         np.testing.assert_array_equal(bitmap_of_columns(changes, width, height), expected)
+        assert rle_of_changes(changes, width, height) == compressed
+        assert rle_of_changes(columns_of_bitmap(expected), width, height) == compressed
         runs = np.diff(np.flatnonzero(np.diff(expected.T.reshape(-1), prepend=0, append=2)), prepend=0)
         plain = Rle(height, width, tuple(runs.tolist()))
         np.testing.assert_array_equal(bitmap_of_columns(changes_of_rle(plain, width, height), width, height), expected)
@@ -38,6 +41,13 @@ def test_pixels_are_pycocotools(count: int) -> None:
 def test_plain_counts(counts: tuple[int, ...], pixels: str) -> None:
     bitmap = bitmap_of_columns(changes_of_rle(Rle(3, 4, counts), 4, 3), 4, 3)
     assert "".join(map(str, bitmap.T.reshape(-1))) == pixels.ljust(12, "0")
+
+
+@pytest.mark.parametrize(("changes", "counts"), [([], (12,)), ([0, 12], (0, 12)), ([3, 5, 5, 9, 7, 7], (3, 6, 3))])
+def test_compressed_counts(changes: list[int], counts: tuple[int, ...]) -> None:
+    rle = rle_of_changes(np.array(changes, np.int64), 4, 3)
+    assert isinstance(rle.counts, str)
+    np.testing.assert_array_equal(changes_of_rle(rle, 4, 3), changes_of_rle(Rle(3, 4, counts), 4, 3))
 
 
 INVALID = {

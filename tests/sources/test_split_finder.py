@@ -70,3 +70,19 @@ def test_trainval_serves_where_it_is_alone(tmp_path: Path) -> None:
 )
 def test_order_in_which_it_is_looked_for(split: str, file_name: str, annotation_file: str, expected: str) -> None:
     assert SplitFinder().find(split, file_name, annotation_file) == expected
+
+
+@pytest.mark.parametrize("annotations", ["", "training", "training/label_2"])
+def test_lists_of_kitti(tmp_path: Path, annotations: str) -> None:
+    write_files(tmp_path, {"ImageSets/train.txt": b"000001\n", "ImageSets/val.txt": b"000002\n"})
+    write_files(tmp_path, {"training/label_2/000001.txt": b""})
+    finder = SplitFinder(find_split_lists([str(tmp_path / annotations)]))
+    names = [f"training/image_2/00000{number}.png" for number in (1, 2, 3)]
+    assert [finder.find("", name, "") for name in names] == ["train", "val", ""]
+
+
+def test_the_nearest_lists_count(tmp_path: Path) -> None:
+    lists(tmp_path, train="a\n")
+    lists(tmp_path / "VOC2012", val="a\n")
+    (tmp_path / "VOC2012/Annotations").mkdir()
+    assert SplitFinder(find_split_lists([str(tmp_path / "VOC2012/Annotations")])).find("", "a.jpg", "") == "val"

@@ -66,6 +66,7 @@ from transforms.records import (
 
 SUFFIXES = (".json",)
 FILES_PER_UNIT = 1
+MASK_FOLDERS = ("{stem}", ".")  # of panoptic maps
 # Of a portion: so much is made into readings at once.
 MAX_IMAGES = 2000
 MAX_ENTRIES = 20_000

@@ -15,7 +15,7 @@ from transforms.records import Portion, ReadContext, Reading
 class FormatModule(Protocol):
     """What a format's module has; see ``AnnotationFormat``.
 
-    It may also have COMPANIONS, IS_FILE_PER_IMAGE, NAME_PATTERNS and a function ``portions``.
+    It may also have COMPANIONS, IS_FILE_PER_IMAGE, MASK_FOLDERS, NAME_PATTERNS and a function ``portions``.
     """
 
     @property
@@ -47,6 +47,8 @@ class AnnotationFormat:
       patterns: of further names, lower case.
       portions: for formats whose files are huge: yields what ``read`` does in portions, so that only going through the
         file is one worker's work.
+      mask_folders: where its mask pictures lie, as seen from an annotation file; ``{stem}`` is that file's name without
+        its suffix. Changed pictures in them make another dataset.
     """
 
     name: str
@@ -58,6 +60,7 @@ class AnnotationFormat:
     is_file_per_image: bool = False
     patterns: tuple[str, ...] = ()
     portions: Callable[[BinaryIO, ReadContext], Iterator[Portion]] | None = None
+    mask_folders: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, module: FormatModule) -> AnnotationFormat:
@@ -71,6 +74,7 @@ class AnnotationFormat:
             getattr(module, "IS_FILE_PER_IMAGE", False),
             getattr(module, "NAME_PATTERNS", ()),
             getattr(module, "portions", None),
+            getattr(module, "MASK_FOLDERS", ()),
         )
 
     def claims_name(self, name: str) -> bool:

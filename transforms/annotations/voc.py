@@ -41,7 +41,7 @@ SUFFIXES = (".xml",)
 COMPANIONS = ("imagesets/*.txt",)
 FILES_PER_UNIT = 200
 MAX_FILE_BYTES = 16 << 20
-_SEGMENTATION_FOLDERS = ("SegmentationObject", "SegmentationClass")
+MASK_FOLDERS = ("../SegmentationObject", "../SegmentationClass")
 # Expat knows no multi-byte encodings but UTF-8 and UTF-16: the text is decoded before, and the claim removed.
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""")
@@ -93,14 +93,14 @@ def _segmentations(context: ReadContext) -> tuple[str, str]:
         return "", ""
     name = posixpath.splitext(posixpath.basename(context.annotation_file))[0] + ".png"
     objects, classes = (
-        companions.place(f"../{folder}/{name}") if name in names else ""
+        companions.place(f"{folder}/{name}") if name in names else ""
         for folder, names in companions.once(_segmentation_names).items()
     )
     return objects, classes
 
 
 def _segmentation_names(companions: Companions) -> dict[str, frozenset[str]]:
-    return {folder: frozenset(companions.names(f"../{folder}")) for folder in _SEGMENTATION_FOLDERS}
+    return {folder: frozenset(companions.names(folder)) for folder in MASK_FOLDERS}
 
 
 def _parse(data: bytes) -> tuple[Element, str]:

@@ -63,6 +63,8 @@ COMPANIONS = (*CLASS_LISTS, "labels.txt", "notes.json", "obj.data")
 IS_FILE_PER_IMAGE = True
 # What a sniffed coordinate may be: labels hang over the border now and then, and pixels are no fractions.
 _SNIFFED_RANGE = (-0.5, 1.5)
+# Detectors write a score, or the number of a track, after the box: neither is of the ground truth.
+_SCORED_COLUMNS = 6
 _BOX_FIELDS = ("x_center", "y_center", "width", "height")
 
 
@@ -142,15 +144,15 @@ def _object(line: str, position: str, dataset: YoloDataset, used: dict[int, str]
     name = _class_name(fields[0], dataset, used)
     columns = len(fields)
     keypoints, dimensions = dataset.keypoint_shape
-    if columns == 5 or columns == 5 + keypoints * dimensions:
-        x, y, width, height = numbers(_BOX_FIELDS, fields[1:5], name)
+    if columns in (5, _SCORED_COLUMNS, 5 + keypoints * dimensions):
+        x, y, width, height, *_ = numbers((*_BOX_FIELDS, "score"), fields[1:_SCORED_COLUMNS], name)
         box = box_of_size(x - width / 2, y - height / 2, width, height, class_name=name)
-        if columns == 5:
+        if columns <= _SCORED_COLUMNS:
             return ObjectAnnotation(box, name, position=position)
         points = _keypoints(fields[5:], dimensions, name)
         return ObjectAnnotation(box, name, position=position, keypoints=points)
     if keypoints or columns < 7 or columns % 2 == 0:
-        expected = f"5 or {5 + keypoints * dimensions}" if keypoints else "5, or 7, 9, 11, … for a polygon"
+        expected = f"5, 6 or {5 + keypoints * dimensions}" if keypoints else "5 or 6, or 7, 9, 11, … for a polygon"
         raise wrong_columns(line, columns, expected)
     ring = tuple(numbers(["a polygon's coordinate"] * (columns - 1), fields[1:], name))
     return ObjectAnnotation(bounds([ring]), name, position=position, mask=Polygons((ring,)) if with_masks else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from transforms import storage
@@ -27,8 +27,13 @@ class ImageListing:
     digest: str
 
 
-def walk_images(root: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yields ``(name relative to the root, entry)`` for each file with an image's extension, links not followed."""
+def walk_images(root: str, is_deep: bool = True) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yields ``(name relative to the root, entry)`` for each file with an image's extension, links not followed.
+
+    Args:
+      root: to look in.
+      is_deep: look in all folders below too.
+    """
     folders = [""]
     while folders:
         folder = folders.pop()
@@ -36,7 +41,8 @@ def walk_images(root: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(name)
+                    if is_deep:
+                        folders.append(name)
                 elif entry.name.lower().endswith(IMAGE_SUFFIXES):
                     yield name, entry
 
@@ -54,11 +60,13 @@ def image_names(root: str) -> Iterator[str]:
     return (name for name, _ in (walk_remote_images if storage.is_remote(root) else walk_images)(root))
 
 
-def _sizes_and_times(root: str) -> Iterator[tuple[str, int, float]]:
+def _sizes_and_times(root: str, is_deep: bool = True) -> Iterator[tuple[str, int, float]]:
     if storage.is_remote(root):
-        yield from ((name, file.bytes, file.modified) for name, file in walk_remote_images(root))
+        for name, file in walk_remote_images(root):
+            if is_deep or "/" not in name:
+                yield name, file.bytes, file.modified
         return
-    for name, entry in walk_images(root):
+    for name, entry in walk_images(root, is_deep):
         status = entry.stat(follow_symlinks=False)
         yield name, status.st_size, status.st_mtime
 
@@ -69,9 +77,27 @@ def list_images(root: str) -> ImageListing:
     Raises:
       OSError: the folder is missing or cannot be read.
     """
+    return _listing(_sizes_and_times(root))
+
+
+def list_pngs(folders: Mapping[str, str]) -> ImageListing:
+    """Lists the PNG files in several folders, not those below them.
+
+    Args:
+      folders: by the names that they have in the digest, their paths.
+    """
+    return _listing(
+        (f"{name}/{file}", size, modified)
+        for name, folder in sorted(folders.items())
+        for file, size, modified in _sizes_and_times(folder, is_deep=False)
+        if file.lower().endswith(".png")
+    )
+
+
+def _listing(files: Iterable[tuple[str, int, float]]) -> ImageListing:
     images = size = total = 0
     newest = 0.0
-    for name, file_bytes, modified in _sizes_and_times(root):
+    for name, file_bytes, modified in files:
         images += 1
         size += file_bytes
         newest = max(newest, modified)

@@ -78,9 +78,7 @@ def pngs_of_columns(changes: Integers, count: int, width: int, height: int) -> l
     if ends[-1] > _MAX_CHANGES:
         if count == 1:
             return [png_of_bitmap(bitmap_of_columns(changes, width, height))]
-        offsets = mask_offset(np.arange(count), width, height)
-        parts = np.split(changes, np.searchsorted(changes, offsets[1:]))
-        return [png_of_columns(part - offset, width, height) for part, offset in zip(parts, offsets, strict=True)]
+        return [png_of_columns(part, width, height) for part in split_masks(changes, count, width, height)]
     pixels = np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1])
     columns, rows = _quotient(pixels, height)
     masks, columns = _quotient(columns, width + 1)
@@ -92,9 +90,24 @@ def pngs_of_columns(changes: Integers, count: int, width: int, height: int) -> l
     return _pngs_of_starts(run_starts[is_start], count, width, height)
 
 
+def split_masks(changes: Integers, count: int, width: int, height: int) -> list[Integers]:
+    """The changes of each mask by itself; see ``pngs_of_columns``."""
+    offsets = mask_offset(np.arange(count), width, height)
+    ends = np.searchsorted(changes, offsets[1:]).tolist()
+    parts = zip([0, *ends], [*ends, None], offsets.tolist(), strict=True)
+    return [changes[start:end] - offset for start, end, offset in parts]
+
+
 def mask_offset(number: Any, width: int, height: int) -> Any:
     """How much further on the changes of a mask are in ``pngs_of_columns``."""
     return number * (width + 1) * height
+
+
+def columns_of_bitmap(bitmap: Bitmap) -> Integers:
+    """Where the sequence of pixels down the columns changes; see ``png_of_columns``."""
+    sequence = np.zeros(bitmap.size + 2, np.uint8)
+    sequence[1:-1] = bitmap.T.reshape(-1)
+    return np.flatnonzero(sequence[1:] != sequence[:-1])
 
 
 def bitmap_of_columns(changes: Integers, width: int, height: int) -> Bitmap:

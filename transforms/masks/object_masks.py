@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,20 +20,22 @@ from transforms.masks.mask_pictures import Values, bitmap_of_picture, values_of_
 from transforms.masks.mask_png import (
     Bitmap,
     bitmap_of_columns,
+    columns_of_bitmap,
     empty_mask_png,
     mask_offset,
     png_of_bitmap,
     pngs_of_columns,
+    split_masks,
 )
 from transforms.masks.mask_refused import MaskRefused
 from transforms.masks.polygons import changes_of_polygons, passed_over
-from transforms.masks.run_lengths import changes_of_rle
+from transforms.masks.run_lengths import changes_of_rle, rle_of_changes
 from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap, MaskFile, ObjectAnnotation, Polygons, Rle
 
 MAX_MASK_BYTES = 256 << 20
 
 _BATCH = 32  # objects whose masks are encoded together
-_Encoded = tuple[bytes, Reason | None, str]
+_NO_CHANGES = np.empty(0, np.int64)
 
 MaskFiles = Mapping[str, bytes | MaskRefused]
 """The content of mask files by their paths, or why there is none."""
@@ -46,11 +49,13 @@ class ObjectMasks:
       pngs: one each; of an object without a mask it has no pixel.
       weights: 1 for a mask, 0 for an object without one.
       problems: masks that were dropped, or of which something was passed over; the boxes stay.
+      rles: the same masks as run lengths, if they are wanted.
     """
 
     pngs: list[bytes]
     weights: list[float]
     problems: list[BoxProblem]
+    rles: list[Rle]
 
     def features(self) -> dict[str, Value]:
         """The features of a record: the weights are there if one is 0."""
@@ -92,7 +97,11 @@ def _read_mask_file(path: str, stores: Sequence[ImageStore]) -> bytes | MaskRefu
 
 
 def encode_masks(
-    objects: Sequence[CheckedObject], picture: CheckedImage, geometry: Geometry, files: MaskFiles
+    objects: Sequence[CheckedObject],
+    picture: CheckedImage,
+    geometry: Geometry,
+    files: MaskFiles,
+    with_rles: bool = False,
 ) -> ObjectMasks:
     """Encodes the masks of a picture.
 
@@ -101,17 +110,20 @@ def encode_masks(
       picture: as written.
       geometry: from the plane of the annotation to the picture as written.
       files: content of their mask files.
+      with_rles: as run lengths too.
 
     Raises:
       ImageRefused: the masks take more than a record may.
     """
     encoder = _MaskEncoder(picture, geometry, files)
-    masks = ObjectMasks([], [], [])
+    masks = ObjectMasks([], [], [], [])
     total = 0
     for start in range(0, len(objects), _BATCH):
         batch = [item.annotation for item in objects[start : start + _BATCH]]
-        for annotation, (png, reason, detail) in zip(batch, encoder.encode(batch), strict=True):
+        for annotation, (png, changes, reason, detail) in zip(batch, encoder.encode(batch), strict=True):
             masks.pngs.append(png)
+            if with_rles:
+                masks.rles.append(rle_of_changes(changes, picture.width, picture.height))
             masks.weights.append(float(png is not encoder.empty))
             if reason is not None:
                 masks.problems.append(_problem(annotation, reason, detail))
@@ -128,6 +140,15 @@ def annotated_size(picture: CheckedImage, geometry: Geometry) -> tuple[int, int]
     return stored[::-1] if geometry.orientation == 1 and picture.orientation >= 5 else stored
 
 
+class _Encoded(NamedTuple):
+    """A mask's PNG, where it changes down the columns, and what is wrong with it."""
+
+    png: bytes
+    changes: Integers
+    reason: Reason | None = None
+    detail: str = ""
+
+
 class _MaskEncoder:
     """Encodes the masks of one picture; a file that many objects share is decoded once."""
 
@@ -142,8 +163,8 @@ class _MaskEncoder:
         self.empty = empty_mask_png(*self._written)
 
     def encode(self, annotations: Sequence[ObjectAnnotation]) -> list[_Encoded]:
-        """The PNG of each object, which is ``empty`` itself if there is nothing to see, and what is wrong with it."""
-        encoded: list[_Encoded] = [(self.empty, None, "")] * len(annotations)
+        """The mask of each object; its PNG is ``empty`` itself if there is nothing to see."""
+        encoded = [_Encoded(self.empty, _NO_CHANGES)] * len(annotations)
         runs: dict[int, Integers] = {}
         polygons: dict[int, Polygons] = {}
         for index, annotation in enumerate(annotations):
@@ -154,9 +175,10 @@ class _MaskEncoder:
                 elif isinstance(mask, Rle) and self._is_identity:
                     runs[index] = changes_of_rle(mask, *self._frame)
                 elif mask is not None:
-                    encoded[index] = self._seen(self._png(mask))
+                    bitmap = self._bitmap(mask)
+                    encoded[index] = self._seen(png_of_bitmap(bitmap), columns_of_bitmap(bitmap))
             except MaskRefused as refused:
-                encoded[index] = (self.empty, refused.reason, refused.detail)
+                encoded[index] = _Encoded(self.empty, _NO_CHANGES, refused.reason, refused.detail)
         results = [*self._encode_runs([*runs.values()]), *self._encode_polygons([*polygons.values()])]
         for index, result in zip([*runs, *polygons], results, strict=True):
             encoded[index] = result
@@ -167,7 +189,8 @@ class _MaskEncoder:
         if not masks:
             return []
         moved = [changes + mask_offset(number, *self._written) for number, changes in enumerate(masks)]
-        return [self._seen(png) for png in pngs_of_columns(np.concatenate(moved), len(masks), *self._written)]
+        pngs = pngs_of_columns(np.concatenate(moved), len(masks), *self._written)
+        return [self._seen(png, changes) for png, changes in zip(pngs, masks, strict=True)]
 
     def _encode_polygons(self, masks: Sequence[Polygons]) -> list[_Encoded]:
         if not masks:
@@ -176,17 +199,22 @@ class _MaskEncoder:
             changes = changes_of_polygons([mask.rings for mask in masks], *self._written, self._place)
         except MaskRefused as refused:
             if len(masks) == 1:
-                return [(self.empty, refused.reason, refused.detail)]
+                return [_Encoded(self.empty, _NO_CHANGES, refused.reason, refused.detail)]
             return [encoded for mask in masks for encoded in self._encode_polygons([mask])]
         pngs = pngs_of_columns(changes, len(masks), *self._written)
-        return [self._seen(png, passed_over(mask.rings)) for png, mask in zip(pngs, masks, strict=True)]
+        parts = split_masks(changes, len(masks), *self._written)
+        return [
+            self._seen(png, part, passed_over(mask.rings)) for png, part, mask in zip(pngs, parts, masks, strict=True)
+        ]
 
-    def _seen(self, png: bytes, remark: str = "") -> _Encoded:
+    def _seen(self, png: bytes, changes: Integers, remark: str = "") -> _Encoded:
         if png == self.empty:
-            return self.empty, Reason.MASK_EMPTY, "the mask covers the middle of no pixel"
-        return png, Reason.POLY_INVALID if remark else None, f"the polygon: {remark}" if remark else ""
+            return _Encoded(self.empty, _NO_CHANGES, Reason.MASK_EMPTY, "the mask covers the middle of no pixel")
+        if remark:
+            return _Encoded(png, changes, Reason.POLY_INVALID, f"the polygon: {remark}")
+        return _Encoded(png, changes)
 
-    def _png(self, mask: Rle | MaskBitmap | MaskFile) -> bytes:
+    def _bitmap(self, mask: Rle | MaskBitmap | MaskFile) -> Bitmap:
         match mask:
             case Rle():
                 return self._placed(bitmap_of_columns(changes_of_rle(mask, *self._frame), *self._frame))
@@ -204,8 +232,8 @@ class _MaskEncoder:
             self._values[path] = values_of_picture(data, *self._frame)
         return self._values[path]
 
-    def _placed(self, bitmap: Bitmap) -> bytes:
-        return png_of_bitmap(bitmap if self._is_identity else self._geometry.pixels(bitmap))
+    def _placed(self, bitmap: Bitmap) -> Bitmap:
+        return bitmap if self._is_identity else self._geometry.pixels(bitmap)
 
 
 def _problem(annotation: ObjectAnnotation, reason: Reason, detail: str) -> BoxProblem:

@@ -1,4 +1,4 @@
-"""COCO run lengths, plain and compressed, to the places where a mask changes down its columns.
+"""COCO run lengths, plain and compressed, to the places where a mask changes down its columns, and back.
 
 The compressed form (pycocotools, ``maskApi.c``) writes each count as characters of six bits above "0": five bits of the
 number, the lowest first, and one that says that more follow; the number is signed. From the fourth on a number is the
@@ -40,6 +40,34 @@ def changes_of_rle(rle: Rle, width: int, height: int) -> Integers:
         raise _invalid(f"its counts add up to {ends[-1] if len(ends) else 0}, not to {width}x{height} = {size} pixels")
     # The last end is the sequence's own, and a change only if the object reaches it.
     return ends if len(ends) % 2 == 0 else ends[:-1]
+
+
+def rle_of_changes(changes: Integers, width: int, height: int) -> Rle:
+    """The compressed run lengths of a mask; equal masks give equal texts.
+
+    Args:
+      changes: as for ``png_of_columns``.
+      width, height: of the picture.
+    """
+    places, times = np.unique(changes, return_counts=True)
+    places = places[times % 2 == 1]  # equal changes cancel each other
+    counts = np.diff(places, prepend=0, append=width * height)
+    if len(counts) > 1 and counts[-1] == 0:
+        counts = counts[:-1]
+    return Rle(height, width, _compressed(counts))
+
+
+def _compressed(counts: Integers) -> str:
+    numbers = counts.copy()
+    numbers[3:] -= counts[1:-2]
+    beyond = np.where(numbers < 0, ~numbers, numbers)
+    lengths = 1 + sum((beyond >> (_DATA_BITS * n - 1) != 0).astype(np.int64) for n in range(1, _MAX_CHARACTERS))
+    ends = np.cumsum(lengths)
+    places = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
+    characters = np.repeat(numbers, lengths) >> (_DATA_BITS * places) & (_MORE - 1)
+    characters |= _MORE
+    characters[ends - 1] &= _MORE - 1
+    return bytes((characters + _FIRST_CHARACTER).tolist()).decode("ascii")
 
 
 def _whole_numbers(counts: tuple[int, ...]) -> Integers:

@@ -9,11 +9,13 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from transforms.examples.check_boxes import CheckedObject
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.keypoints import UNLABELLED
 from transforms.images.check_image import CheckedImage
+from transforms.records import Rle
 from transforms.splits.shard_plan import ShardKey
 from transforms.storage.atomic_file import AtomicFile, open_atomic
 from transforms.storage.open_ahead import open_ahead
@@ -40,11 +42,20 @@ class GroundTruthPart:
         image: CheckedImage,
         objects: Sequence[CheckedObject],
         class_ids: ClassIds,
+        masks: Sequence[Rle] = (),
     ) -> None:
-        """Adds one written image; boxes become [x, y, width, height] in pixels of the written picture."""
+        """Adds one written image; boxes become [x, y, width, height] in pixels of the written picture.
+
+        Args:
+          name, source_id: of the record.
+          image: as written.
+          objects: as written.
+          class_ids: of the dataset.
+          masks: of the objects, each of them, or none if the dataset has no masks.
+        """
         entry = {"id": source_id, "file_name": name, "width": image.width, "height": image.height}
         self._lines.append("I" + _inner(entry))
-        for item in objects:
+        for item, mask in zip_longest(objects, masks):
             box = item.box
             annotation = {
                 "image_id": source_id,
@@ -53,6 +64,8 @@ class GroundTruthPart:
                 "area": item.area,
                 "iscrowd": int(bool(item.annotation.is_crowd)),
             }
+            if mask is not None:
+                annotation["segmentation"] = {"size": [mask.height, mask.width], "counts": mask.counts}
             if item.annotation.difficult is not None:
                 annotation["ignore"] = int(item.annotation.difficult)
             if expected := len(class_ids.keypoints.places.get(item.annotation.class_name, ())):

@@ -116,7 +116,7 @@ def garden_config(facts: TrainingFacts) -> str:
     experiment = "maskrcnn_resnetfpn_coco" if facts.has_masks else "retinanet_resnetfpn_coco"
     train, evaluation = facts.records[facts.train_split], facts.records[facts.eval_split]
     steps = max(1, train // _BATCH)
-    # Its COCO file holds boxes and no masks: with masks, Model Garden takes the ground truth from the records.
+    # With masks, Model Garden takes the ground truth from the records: they say which objects' masks are not known.
     has_file = facts.eval_split in facts.ground_truth_splits and not facts.has_masks
     lines = [
         f"# For --experiment={experiment} --config_file=handoff/model_garden.yaml, from the dataset's folder.",

@@ -22,8 +22,9 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 def label_map_text(labels: Mapping[str, int], keypoints: ClassKeypoints = NO_KEYPOINTS) -> str:
     """A StringIntLabelMap in protobuf text format (object_detection/protos/string_int_label_map.proto).
 
-    Both names are written: some readers index an empty display_name otherwise. Ids of keypoints count from 0: readers
-    take them as indices into a record's K.
+    Both names are written: some readers index an empty display_name otherwise. Ids of keypoints count from 0,
+    unlike those of classes: TFOD takes them as indices into the K keypoints of a record's objects
+    (``keypoint_proto_to_params`` of object_detection/builders/model_builder.py; label_map_util_test.py has them so).
     """
     return "".join(
         f"item {{\n  name: {_quoted(name)}\n  id: {class_id}\n  display_name: {_quoted(name)}\n"

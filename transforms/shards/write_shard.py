@@ -190,7 +190,8 @@ class _ShardWriter:
                 raise loaded
             geometry, repairs = geometry_of(image, loaded.checked, self._settings.image_policy.frame)
             checked, problems = self._check(image, loaded.checked, geometry)
-            masks = self._encode_masks(checked, loaded, geometry)
+            is_kept = self._keeps_masks(loaded, geometry)
+            masks = self._encode_masks(checked, loaded, geometry, is_kept)
             maps = encode_maps(image, loaded.checked, geometry, loaded.mask_files, self._settings.class_ids)
         except ImageRefused as refused:
             row = self._account_rejected(image, checksum, refused)
@@ -203,7 +204,7 @@ class _ShardWriter:
         repairs += tuple(dict.fromkeys(remarks + maps.remarks))
         if self._settings.is_mixed:
             features[keys.SOURCE] = (BYTES, (image.source.encode(),))
-        if masks is not None:
+        if masks is not None and not is_kept:
             features |= masks.features()
             problems += masks.problems
         update = None
@@ -220,7 +221,8 @@ class _ShardWriter:
         self.result.optional_keys.update(key for key in features if keys.FEATURE_KEYS[key].optional)
         self.result.formats[loaded.checked.format] += 1
         if self._ground_truth is not None:
-            self._ground_truth.add(loaded.stored.name, source_id, loaded.checked, checked, class_ids)
+            rles = masks.rles if masks is not None else ()
+            self._ground_truth.add(loaded.stored.name, source_id, loaded.checked, checked, class_ids, rles)
         if checksum in self._plan.repeated_ids:
             repairs += (Reason.SOURCE_ID_HASHED,)
         reasons = (*image.repairs, *loaded.stored.repairs, *loaded.checked.repairs, *repairs)
@@ -274,20 +276,28 @@ class _ShardWriter:
         ]
         return checked, [*image.problems, *problems]
 
+    def _keeps_masks(self, loaded: _Loaded, geometry: Geometry) -> bool:
+        """Whether the masks of an existing record stay as they are."""
+        if loaded.existing is None or not (stored := loaded.existing.masks()):
+            return False
+        size = (loaded.checked.width, loaded.checked.height)
+        return geometry.is_same_plane and not any(broken_mask(data, *size) for data in set(stored))
+
     def _encode_masks(
-        self, checked: Sequence[CheckedObject], loaded: _Loaded, geometry: Geometry
+        self, checked: Sequence[CheckedObject], loaded: _Loaded, geometry: Geometry, is_kept: bool
     ) -> ObjectMasks | None:
+        """The masks, if there are any; of those that are kept only what the ground truth needs."""
+        with_rles = self._ground_truth is not None
         if loaded.existing is not None and (stored := loaded.existing.masks()):
-            size = (loaded.checked.width, loaded.checked.height)
-            if geometry.is_same_plane and not any(broken_mask(data, *size) for data in set(stored)):
-                return None  # they stay as they are
+            if is_kept and not with_rles:
+                return None
             checked = [
                 item._replace(annotation=item.annotation._replace(mask=MaskBitmap(stored[int(item.annotation.box_id)])))
                 for item in checked
             ]
         elif not self._settings.with_masks:
             return None
-        return encode_masks(checked, loaded.checked, geometry, loaded.mask_files)
+        return encode_masks(checked, loaded.checked, geometry, loaded.mask_files, with_rles)
 
     def _account_rejected(self, image: AnnotatedImage, checksum: int, refused: ImageRefused) -> ImageRow:
         row = ImageRow(

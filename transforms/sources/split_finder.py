@@ -16,7 +16,8 @@ from transforms import storage
 from transforms.annotations.source_splits import split_of_name, split_of_path, split_of_words
 
 _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
-_LIST_FOLDERS = ("ImageSets/Main", "../ImageSets/Main")
+# Of Pascal VOC, as seen from the dataset and from Annotations; of KITTI, from the dataset, training and label_2.
+_LIST_FOLDERS = ("ImageSets/Main", "../ImageSets/Main", "ImageSets", "../ImageSets", "../../ImageSets")
 _LISTS = ("train", "val", "test", "trainval")
 
 
@@ -27,7 +28,8 @@ def split_name(text: str) -> str:
 
 
 def find_split_lists(annotations: Iterable[str]) -> tuple[str, ...]:
-    """The lists of Pascal VOC: ImageSets/Main/train.txt and so on, in or beside folders of annotations.
+    """The lists of Pascal VOC and of KITTI, ImageSets/Main/train.txt and so on: for each folder of annotations those of
+    the first folder that has any.
 
     ``trainval.txt`` is both train and val, and says nothing where there are these two.
     """
@@ -35,10 +37,11 @@ def find_split_lists(annotations: Iterable[str]) -> tuple[str, ...]:
     for place in annotations:
         folder = place if storage.is_folder(place) else os.path.dirname(place)
         for lists in _LIST_FOLDERS:
-            for name in _LISTS:
-                path = storage.normal(os.path.join(folder, lists, f"{name}.txt"))
-                if storage.exists(path):
-                    found.setdefault(path, name)
+            paths = {storage.normal(os.path.join(folder, lists, f"{name}.txt")): name for name in _LISTS}
+            there = {path: name for path, name in paths.items() if storage.exists(path)}
+            found |= there
+            if there:
+                break
     has_both = {"train", "val"} <= set(found.values())
     return tuple(path for path, name in found.items() if name != "trainval" or not has_both)
 
