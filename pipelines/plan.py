@@ -78,14 +78,14 @@ def _workers(texts: Sequence[str]) -> list[int]:
 
 
 def _read_prices(path: str | None) -> Prices:
+    from transforms import storage
     from transforms.planning.prices import Prices, parse_prices
     from transforms.sources.documents import DocumentError
 
     if not path:
         return Prices()
     try:
-        with open(path, "rb") as file:
-            return parse_prices(file.read())
+        return parse_prices(storage.read_bytes(path))
     except OSError as error:
         raise UsageError(f"--plan_prices={path} cannot be read: {error.strerror}") from None
     except DocumentError as error:

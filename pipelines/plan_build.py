@@ -108,7 +108,9 @@ class _Measured:
 def _measure(values: flags.FlagValues, options: PipelineOptions) -> _Measured:
     check_names(values)
     class_map = read_class_map(values.class_map)
-    inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values), values.plan_sample, with_masks=False)
+    inputs = find_inputs(
+        sources_of(values), values.sources, takes_source_splits(values), values.plan_sample, with_masks=False
+    )
     settings = make_plan_settings(values, inputs, class_map)
     with tempfile.TemporaryDirectory(prefix="boxmill-plan-") as folder:
         samples = [

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.sample_images import write_dataset
 from pipelines import cli, plan, plan_annotations
 from pipelines.demo_sample import write_sample
+from tests.fake_gcs import cloud
 from tests.pipelines.detect_runs import run_detect
 from tests.sample_data import build_dataset
 from tests.videos.shape_clips import write_shapes_clip
@@ -179,3 +180,15 @@ def test_mistake_ends_in_one_sentence(capsys: Capture, argv: list[str], expected
     error = capsys.readouterr().err
     assert expected in error
     assert error.count("\n") == 1
+
+
+def test_plan_of_a_build_in_the_cloud(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dataset(tmp_path / "data", 30, target_bytes=5_000)
+    (tmp_path / "data" / "prices.yaml").write_text("vcpu_hour: 3\n")
+    for gcs in cloud("in", "out", monkeypatch=monkeypatch):
+        gcs.put_folder("in", "shop", tmp_path / "data")
+        flags = ["--annotations=gs://in/shop/*.json", "--images=gs://in/shop/images", "--output=gs://out/data"]
+        found = planned(capsys, "build", *flags, "--name=shop", "--plan_prices=gs://in/shop/prices.yaml")
+        assert values(found, "counts") == {"images": 30, "boxes": 150, "images rejected": 0}
+        assert found["prices"]["vcpu_hour"] == 3
+        assert not gcs.names("out")
