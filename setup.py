@@ -16,6 +16,7 @@ setup(
         "pipelines",
         "transforms",
         "transforms.annotations",
+        "transforms.comparison",
         "transforms.detections",
         "transforms.detectors",
         "transforms.examples",

@@ -170,6 +170,12 @@ flags.DEFINE_float(
     upper_bound=1,
     flag_values=FLAGS,
 )
+flags.DEFINE_string(
+    "previous",
+    None,
+    "Folder of a dataset to go on with: shards without a changed image are reused, and new images get new shards.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_boolean(
     "overwrite",
     False,
@@ -189,5 +195,7 @@ def build_help() -> str:
             "boxmill build --sources=mix.yaml --output=data --name=mix",
             "boxmill build --annotations=instances.json --images=photos --output=data --name=shop \\",
             "    --direct_num_workers=4",
+            "boxmill build --annotations=instances.json --images=photos --output=data --name=shop --version=1.1.0 \\",
+            "    --previous=data/shop/1.0.0",
         ],
     )

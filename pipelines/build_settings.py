@@ -15,6 +15,7 @@ from transforms import storage
 if TYPE_CHECKING:
     from pipelines.build_inputs import SourceInputs
     from transforms.shards.manifest import BuildIdentity
+    from transforms.shards.previous_dataset import PreviousDataset
     from transforms.shards.write_shards import WriteSettings
     from transforms.sources.class_changes import ClassChanges
     from transforms.sources.class_map import ClassMap
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from transforms.splits.split_rule import SplitRule
 
 
-def make_plan_settings(values: flags.FlagValues, inputs: Sequence[SourceInputs], class_map: ClassMap) -> PlanSettings:
+def make_plan_settings(
+    values: flags.FlagValues,
+    inputs: Sequence[SourceInputs],
+    class_map: ClassMap,
+    previous: PreviousDataset | None = None,
+) -> PlanSettings:
     """What the plan depends on besides the images.
 
     Raises:
@@ -48,6 +54,7 @@ def make_plan_settings(values: flags.FlagValues, inputs: Sequence[SourceInputs],
         class_map.labels,
         {item.source.name: item.source.max_images for item in inputs if item.source.max_images is not None},
         values.duplicate_distance,
+        previous,
     )
 
 
@@ -122,7 +129,11 @@ def _shard_counts(text: str | None, splits: Sequence[str], may_be_others: bool) 
 
 
 def make_identity(
-    values: flags.FlagValues, inputs: Sequence[SourceInputs], plan_settings: PlanSettings, classes: ClassChanges
+    values: flags.FlagValues,
+    inputs: Sequence[SourceInputs],
+    plan_settings: PlanSettings,
+    classes: ClassChanges,
+    previous: PreviousDataset | None = None,
 ) -> BuildIdentity:
     """All that the dataset's bytes depend on."""
     from transforms.shards.manifest import BuildIdentity, dataset_fingerprint
@@ -147,6 +158,7 @@ def make_identity(
         "max_megapixels": values.max_megapixels,
         "masks": values.masks,
         "coco_splits": sorted(_ground_truth_splits(values, plan_settings)),
+        **({"previous": previous.manifest_sha256} if previous else {}),
     }
     sources = [item.identity() for item in inputs]
     fingerprint = dataset_fingerprint(values.name, values.version, settings, sources, VERSION)
@@ -165,6 +177,7 @@ def make_write_settings(
     plan_settings: PlanSettings,
     identity: BuildIdentity,
     folder: str,
+    previous: PreviousDataset | None = None,
 ) -> WriteSettings:
     """What writing into ``folder`` depends on besides the plan."""
     from transforms.images.check_image import ImagePolicy
@@ -186,4 +199,5 @@ def make_write_settings(
         max_reject_ratio=values.max_reject_ratio,
         leakage_distance=values.duplicate_distance if values.leakage_report else None,
         with_masks=values.masks != "none",
+        previous=previous,
     )

@@ -30,8 +30,15 @@ if TYPE_CHECKING:
 
 EXIT_WRITTEN, EXIT_FAILED, EXIT_SOME_REJECTED, EXIT_TOO_MANY_REJECTED = 0, 1, 2, 3
 # Failures that are no defects: of the input, the output folder, or the machine.
-_TOLD_IN_A_SENTENCE = ("NothingToBuild", "ClassIdsRefused", "BuildRefused", "ClaimRefused", "WorkerDied")
-_PLACES_OF_WORKERS = ("annotations", "images", "output")
+_TOLD_IN_A_SENTENCE = (
+    "NothingToBuild",
+    "ClassIdsRefused",
+    "BuildRefused",
+    "ClaimRefused",
+    "PreviousRefused",
+    "WorkerDied",
+)
+_PLACES_OF_WORKERS = ("annotations", "images", "output", "previous")
 _WORKER_MODULES = (
     "transforms.shards.write_shards",
     "transforms.splits.assign_shards",
@@ -96,10 +103,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     local_workers.prepare_run(argv, _WORKER_MODULES)
     from pipelines.runner import PipelineFailed, RunnerRefused
     from transforms.shards.dataset_folder import BuildRefused
+    from transforms.shards.previous_dataset import PreviousRefused
 
     try:
         return _run(argv)
-    except (UsageError, BuildRefused, RunnerRefused) as error:
+    except (UsageError, BuildRefused, PreviousRefused, RunnerRefused) as error:
         print(f"boxmill build: {error}", file=sys.stderr)
         return EXIT_FAILED
     except OSError as error:
@@ -122,6 +130,7 @@ def _run(argv: Sequence[str]) -> int:
     check_names(values)
     from pipelines import build_summary
     from pipelines.build_inputs import find_inputs, sources_of
+    from pipelines.build_previous import check_settings, read_dataset
     from pipelines.build_settings import (
         make_identity,
         make_plan_settings,
@@ -141,9 +150,12 @@ def _run(argv: Sequence[str]) -> int:
     check_cluster(options)
     class_map = read_class_map(values.class_map)
     with_masks = values.masks != "none"
+    previous = read_dataset(values.previous, "--previous") if values.previous else None
     inputs = find_inputs(sources_of(values), values.sources, takes_source_splits(values), with_masks=with_masks)
-    plan_settings = make_plan_settings(values, inputs, class_map)
-    identity = make_identity(values, inputs, plan_settings, class_map.changes)
+    plan_settings = make_plan_settings(values, inputs, class_map, previous)
+    identity = make_identity(values, inputs, plan_settings, class_map.changes, previous)
+    if previous is not None:
+        check_settings(previous, identity)
     newest = max(item.newest for item in inputs)
     with claimed_target(values.output, identity, newest, values.overwrite) as target:
         if target.is_done:
@@ -156,7 +168,7 @@ def _run(argv: Sequence[str]) -> int:
             units = [replace(unit, expand_hierarchy=True) for unit in units]
         rejections = [rejection for item in inputs for rejection in item.rejections()]
         write_settings = replace(
-            make_write_settings(values, inputs, plan_settings, identity, target.folder),
+            make_write_settings(values, inputs, plan_settings, identity, target.folder, previous),
             has_spare_core=has_spare_core(options),
             claim=target.claim,
             final=target.final if target.claim is not None and target.folder != target.final else "",

@@ -16,6 +16,7 @@ COMMANDS = {
     "build": ("pipelines.build_tfrecords", "annotated images to a TFRecord dataset"),
     "demo": ("pipelines.demo", "try it: a generated sample, built and verified"),
     "detect": ("pipelines.detect_video", "detection model over videos, every frame accounted for"),
+    "diff": ("pipelines.diff_datasets", "what came, went and changed between two datasets"),
     "inspect": ("pipelines.inspect_input", "what a model, a dataset or a video is, on one screen"),
     "plan": ("pipelines.plan", "what a build or a detection would take and cost, before it runs"),
     "verify": ("pipelines.verify_tfrecords", "check every byte of a dataset"),

@@ -23,7 +23,7 @@ Value = tuple[Kind, Sequence[bytes] | Sequence[float] | Sequence[int]]
 _FIELD_1, _FIELD_2 = b"\x0a", b"\x12"
 _LIST_TAGS = {BYTES: b"\x0a", FLOAT: b"\x12", INT64: b"\x1a"}
 # Below this a bytes value is joined into its surroundings; above it stays a buffer of its own.
-_LARGE_BYTES = 1 << 12
+LARGE_BYTES = 1 << 12
 
 
 _ONE_BYTE = [bytes((value,)) for value in range(128)]
@@ -75,7 +75,7 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
         parts = _bytes_list(values)  # type: ignore[arg-type]
         pending.append(_entry_head(key, kind, sum(map(len, parts))))
         for part in parts:
-            if len(part) < _LARGE_BYTES:
+            if len(part) < LARGE_BYTES:
                 pending.append(part)
             else:
                 buffers += (b"".join(pending), part)

@@ -6,6 +6,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from transforms.images.image_names import IMAGE_SUFFIXES, candidate_names, name_parts, unicode_name
 from transforms.ledger.reasons import Reason
@@ -26,11 +27,24 @@ class ImageRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An image file's bytes, and its name relative to the root in Unicode form NFC."""
+    """An image file's bytes, and its name relative to the root in Unicode form NFC.
+
+    Attributes:
+      stamp: what changes whenever the file does, in all likelihood, and can be told without reading it: a time or a
+        generation, and a size; "" where the storage keeps none.
+    """
 
     name: str
     data: bytes
     repairs: tuple[Reason, ...] = ()
+    stamp: str = ""
+
+
+class FoundFile(NamedTuple):
+    """A file's bytes, and its stamp; see StoredImage."""
+
+    data: bytes
+    stamp: str
 
 
 class ImageStore(ABC):
@@ -57,14 +71,14 @@ class ImageStore(ABC):
             raise ImageRefused(Reason.NAME_NOT_UNICODE, "the name holds a NUL character")
         candidates = safe_candidates(file_name)
         for name in candidates:
-            data = self._read_exact(name)
-            if data is not None:
-                return StoredImage(_written_name(name), data)
+            file = self._read_exact(name)
+            if file is not None:
+                return StoredImage(_written_name(name), file.data, (), file.stamp)
         for name in candidates:
             found = self._find_equivalent(name)
-            if found is not None and (data := self._read_exact(found)) is not None:
-                is_completed = not name.lower().endswith(IMAGE_SUFFIXES)
-                return StoredImage(_written_name(found), data, (Reason.NAME_COMPLETED,) if is_completed else ())
+            if found is not None and (file := self._read_exact(found)) is not None:
+                repairs = () if name.lower().endswith(IMAGE_SUFFIXES) else (Reason.NAME_COMPLETED,)
+                return StoredImage(_written_name(found), file.data, repairs, file.stamp)
         if name_parts(file_name)[1] or not candidates:
             detail = "the name points outside the images folder and no suffix is in it"
             raise ImageRefused(Reason.PATH_OUTSIDE_ROOT, detail)
@@ -75,12 +89,24 @@ class ImageStore(ABC):
     def locate(self, file_name: str) -> str | None:
         """The name under the root, as text, of the file that ``read`` would open, or None; nothing is opened."""
 
+    def stamp(self, file_name: str) -> str | None:
+        """The stamp that ``read`` would give the file, which is not opened; None if there is no file."""
+        for name in safe_candidates(file_name):
+            if (stamp := self._stamp_exact(name)) is not None:
+                return stamp
+        found = self.locate(file_name)
+        return None if found is None else self._stamp_exact(found)
+
+    @abstractmethod
+    def _stamp_exact(self, name: str) -> str | None:
+        """The stamp of the file of exactly this name; None if there is none."""
+
     @abstractmethod
     def has_image_folder(self, folder: str) -> bool:
         """Whether a folder below the root has one of the usual folders of images in it; asked once of each."""
 
     @abstractmethod
-    def _read_exact(self, name: str) -> bytes | None:
+    def _read_exact(self, name: str) -> FoundFile | None:
         """The file of exactly this name, or None.
 
         Raises:

@@ -12,6 +12,7 @@ from transforms.images.image_names import IMAGE_FOLDERS, IMAGE_SUFFIXES, unicode
 from transforms.images.image_store import (
     MAX_IMAGE_BYTES,
     USUAL_SUFFIXES,
+    FoundFile,
     ImageRefused,
     ImageStore,
     as_text,
@@ -67,7 +68,12 @@ class LocalImageStore(ImageStore):
             self._has_image_folder[folder] = any(map(os.path.isdir, places))
         return self._has_image_folder[folder]
 
-    def _read_exact(self, name: str) -> bytes | None:
+    def _stamp_exact(self, name: str) -> str | None:
+        with contextlib.suppress(OSError, ValueError):  # it is not there, or no file can have such a name
+            return _stamp(os.stat(f"{self._real_root}/{name}"))
+        return None
+
+    def _read_exact(self, name: str) -> FoundFile | None:
         path = f"{self._real_root}/{name}"
         try:
             self._check_folder(os.path.dirname(path))
@@ -92,7 +98,7 @@ class LocalImageStore(ImageStore):
         finally:
             os.close(descriptor)
 
-    def _read_descriptor(self, descriptor: int) -> bytes:
+    def _read_descriptor(self, descriptor: int) -> FoundFile:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ImageRefused(Reason.NOT_A_FILE, "not a regular file")
@@ -100,11 +106,11 @@ class LocalImageStore(ImageStore):
             raise ImageRefused(Reason.IMAGE_TOO_LARGE, f"{status.st_size} bytes, the limit is {self.max_bytes}")
         data = os.read(descriptor, status.st_size + 1)
         if len(data) == status.st_size:
-            return data
+            return FoundFile(data, _stamp(status))
         parts = [data]
         while chunk := os.read(descriptor, 1 << 20):
             parts.append(chunk)
-        return b"".join(parts)
+        return FoundFile(b"".join(parts), "")
 
     def _check_folder(self, folder: str) -> None:
         """Refuses a folder that links lead out of the root; each folder is asked about once."""
@@ -131,6 +137,10 @@ class LocalImageStore(ImageStore):
                 names = []
             self._listings[folder] = {unicode_name(name): name for name in sorted(names)}
         return self._listings[folder]
+
+
+def _stamp(status: os.stat_result) -> str:
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_mode:o}"
 
 
 def _is_inside(path: str, root: str) -> bool:

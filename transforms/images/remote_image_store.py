@@ -11,6 +11,7 @@ from transforms.images.image_names import IMAGE_FOLDERS, IMAGE_SUFFIXES, unicode
 from transforms.images.image_store import (
     MAX_IMAGE_BYTES,
     USUAL_SUFFIXES,
+    FoundFile,
     ImageRefused,
     ImageStore,
     as_text,
@@ -62,11 +63,22 @@ class RemoteImageStore(ImageStore):
         """See ``ImageStore``."""
         return any(self.listings.is_folder(f"{self._place(folder)}/{name}") for name in IMAGE_FOLDERS)
 
-    def _read_exact(self, name: str) -> bytes | None:
+    def _stamp_exact(self, name: str) -> str | None:
+        try:
+            status = storage.status(f"{self.root}/{name}") if len(name.encode()) <= _MAX_NAME_BYTES else None
+        except UnicodeEncodeError:
+            return None
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # no object can have such a name
+                return None
+            raise
+        return None if status is None else status.tag
+
+    def _read_exact(self, name: str) -> FoundFile | None:
         try:
             if len(name.encode()) > _MAX_NAME_BYTES:
                 return None
-            return storage.read_bytes(f"{self.root}/{name}", self.max_bytes)
+            return FoundFile(*storage.read_tagged(f"{self.root}/{name}", self.max_bytes))
         except (UnicodeEncodeError, FileNotFoundError):
             return None
         except storage.FileTooLarge as error:

@@ -75,10 +75,15 @@ def read_mask_files(
       stores: each file is read from the first that has it.
       with_masks: whether objects' masks are wanted.
     """
+    return {path: _read_mask_file(path, stores) for path in mask_paths(image, with_masks)}
+
+
+def mask_paths(image: AnnotatedImage, with_masks: bool) -> list[str]:
+    """The files that ``read_mask_files`` reads, in order."""
     paths = {image.panoptic.path if image.panoptic else "", image.semantic_map} - {""}
     if with_masks:
         paths |= {item.mask.path for item in image.objects if type(item.mask) is MaskFile}
-    return {path: _read_mask_file(path, stores) for path in sorted(paths)}
+    return sorted(paths)
 
 
 def _read_mask_file(path: str, stores: Sequence[ImageStore]) -> bytes | MaskRefused:

@@ -29,6 +29,11 @@ def part_file_name(key: ShardKey) -> str:
     return f"{PARTS_FOLDER}/{key.split}-{key.number:05d}.jsonl"
 
 
+def ground_truth_file(dataset: str, split: str) -> str:
+    """Where a split's COCO file is, relative to the dataset folder."""
+    return f"handoff/{dataset}-{split}.coco.json"
+
+
 class GroundTruthPart:
     """The images and annotations of one shard as lines: "I" or "A" and a JSON object without its outer braces."""
 
@@ -73,6 +78,10 @@ class GroundTruthPart:
                 annotation["keypoints"] = [value for point in points for value in point]
                 annotation["num_keypoints"] = sum(point.visibility > 0 for point in points)
             self._lines.append("A" + _inner(annotation))
+
+    def keep(self, lines: Sequence[str]) -> None:
+        """Adds an image by the lines that it had in another dataset with the same ids of classes."""
+        self._lines += lines
 
     def to_bytes(self) -> bytes:
         return "".join(line + "\n" for line in self._lines).encode()

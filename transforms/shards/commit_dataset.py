@@ -17,9 +17,10 @@ from transforms.images.image_names import image_key, unicode_name
 from transforms.ledger.counts import Counts, check_closing
 from transforms.ledger.ledger_rows import ImageRow, image_rows_parquet
 from transforms.ledger.reasons import Reason
-from transforms.shards.coco_ground_truth import join_parts
+from transforms.shards.coco_ground_truth import ground_truth_file, join_parts
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER, BuildRefused, remove_leftovers
 from transforms.shards.handoff import TrainingFacts, handoff_texts
+from transforms.shards.input_stamps import join_stamps
 from transforms.shards.label_map import label_map_text, labels_csv
 from transforms.shards.leakage import LEAKAGE_FILE, find_leaks, leakage_parquet, leakage_summary, training_split
 from transforms.shards.manifest import (
@@ -30,6 +31,7 @@ from transforms.shards.manifest import (
     plain_counts,
     read_manifest,
 )
+from transforms.shards.previous_dataset import PreviousDataset, previous_summary
 from transforms.shards.shard_result import ShardResult, ledger_file_name
 from transforms.shards.tfds_metadata import (
     LABELS_FILE,
@@ -66,6 +68,7 @@ def commit_dataset(
     max_reject_ratio: float,
     leakage_distance: int | None,
     claim: Claim | None = None,
+    previous: PreviousDataset | None = None,
 ) -> dict[str, object]:
     """Makes the folder a dataset. Doing it again after it succeeded changes nothing.
 
@@ -80,6 +83,7 @@ def commit_dataset(
       max_reject_ratio: of the images read.
       leakage_distance: of near duplicates in other splits than the training split; None if they are not looked for.
       claim: on the folder, if it is remote.
+      previous: the dataset that the build went on with.
 
     Returns:
       The manifest.
@@ -105,12 +109,12 @@ def commit_dataset(
     records = {split: sum(result.records for result in parts) for split, parts in written.items()}
     files += _write_handoff(folder, identity.name, records, plan, shards, class_ids, ground_truth_splits)
     for split in sorted(ground_truth_splits):
-        files.append(f"{HANDOFF_FOLDER}/{identity.name}-{split}.coco.json")
+        files.append(ground_truth_file(identity.name, split))
         join_parts(folder, [r.key for r in written[split]], class_ids, os.path.join(folder, files[-1]))
     ledger_files = [
         ledger_file_name(table, result.key, len(plan.starts.get(result.key.split, ())))
         for result in results
-        for table in ("images", "boxes")
+        for table in ("images", "boxes", *(["inputs"] if result.file else []))
     ]
     unlisted = _unlisted_rows(folder, [name for name in ledger_files if "/images-" in name], image_roots)
     if unlisted:
@@ -135,7 +139,9 @@ def commit_dataset(
         "leakage": leakage_summary(((leak.split, leak.kind) for leak in leaks), train, plan.splits, leakage_distance),
         **({"split_groups": dict(plan.notes)} if plan.notes else {}),
         **({"source_counts": _source_counts(results, image_roots)} if len(image_roots) > 1 else {}),
+        **({"previous": previous_summary(previous, shards)} if previous else {}),
     }
+    join_stamps(folder, [result.key for result in shards], identity.fingerprint)
     _commit_manifest(folder, manifest)
     remove_leftovers(folder)
     return manifest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import pyarrow.parquet as pq
 
@@ -125,9 +126,12 @@ def write_rejected(
 def read_result(folder: str, key: ShardKey, shards: int) -> ShardResult | None:
     """The result of a shard that an earlier run finished, or None; the shard's bytes are not looked at."""
     try:
-        file = storage.for_pyarrow(os.path.join(folder, ledger_file_name("images", key, shards)))
-        metadata = pq.read_schema(file).metadata or {}
+        return result_in(storage.for_pyarrow(os.path.join(folder, ledger_file_name("images", key, shards))))
     except (OSError, ValueError):
         return None
-    text = metadata.get(_RESULT_KEY.encode())
+
+
+def result_in(image_ledger: str | BinaryIO) -> ShardResult | None:
+    """The result that an image ledger, a path or a stream, carries."""
+    text = (pq.read_schema(image_ledger).metadata or {}).get(_RESULT_KEY.encode())
     return ShardResult.from_json(text.decode()) if text else None

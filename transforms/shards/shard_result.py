@@ -39,6 +39,10 @@ class ShardResult:
       max_boxes: of any record.
       digests: of each record's picture, the first 8 bytes of its SHA-256.
       perceptual: of each record's picture, 8 bytes of ``perceptual_hash``, if near duplicates are looked for.
+      earlier_file: the shard of a dataset before that this one goes on with, or "".
+      is_reused: it has the very bytes of that shard.
+      kept: records that were taken over from it.
+      made_again: records of it whose images were looked at again, since they have changed.
     """
 
     key: ShardKey
@@ -54,6 +58,10 @@ class ShardResult:
     max_boxes: int = 0
     digests: bytearray = field(default_factory=bytearray)
     perceptual: bytearray = field(default_factory=bytearray)
+    earlier_file: str = ""
+    is_reused: bool = False
+    kept: int = 0
+    made_again: int = 0
 
     def to_json(self) -> str:
         plain = _values(self) | {

@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from transforms import storage
@@ -17,25 +17,37 @@ from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_objects
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.encode_image import image_features
-from transforms.examples.existing_record import ExistingRecord, load_record, update_record
+from transforms.examples.existing_record import ExistingRecord, update_record
 from transforms.examples.geometry import Geometry, geometry_of
 from transforms.examples.image_level import image_level_features
 from transforms.examples.wire_format import BYTES, encode_example
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused, StoredImage
-from transforms.images.open_image_store import open_image_store
 from transforms.images.perceptual_hash import perceptual_hash
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.ledger.reasons import Reason
 from transforms.masks.maps import encode_maps
-from transforms.masks.object_masks import MaskFiles, ObjectMasks, encode_masks, read_mask_files
+from transforms.masks.object_masks import MaskFiles, ObjectMasks, encode_masks
 from transforms.masks.written_masks import broken_mask
 from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap
-from transforms.shards.coco_ground_truth import GroundTruthPart, part_file_name
+from transforms.shards.coco_ground_truth import PARTS_FOLDER, GroundTruthPart, part_file_name
+from transforms.shards.earlier_shard import EarlierShard, KeptImage, ShardMember
+from transforms.shards.image_inputs import (
+    ImageInputs,
+    annotation_digest,
+    files_digest,
+    inputs_parquet,
+    problem_objects,
+    record_digest,
+)
+from transforms.shards.input_files import InputFiles
+from transforms.shards.input_stamps import write_stamps_part
 from transforms.shards.prefetch import Pace, prefetch
-from transforms.shards.record_framing import frame_record
+from transforms.shards.previous_dataset import WITH_MASKS_KEY
+from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES, frame_record
+from transforms.shards.reuse_file import reuse_file
 from transforms.shards.shard_ledger import ShardLedger, read_result
-from transforms.shards.shard_result import ShardResult, shard_file_name
+from transforms.shards.shard_result import ShardResult, ledger_file_name, shard_file_name
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardKey, ShardPlan
@@ -83,21 +95,21 @@ class ShardSettings:
         return len(self.image_roots) > 1
 
 
-@dataclass(frozen=True, slots=True)
-class ShardMember:
-    """An image of a shard, and its key."""
-
-    key: str
-    image: AnnotatedImage
-
-
 class _Loaded(NamedTuple):
     stored: StoredImage
     checked: CheckedImage
     sha256: str
     mask_files: MaskFiles
+    files_digest: int
     existing: ExistingRecord | None = None
     perceptual: int | None = None
+
+
+class _Kept(NamedTuple):
+    """A record as it was; without bytes if it was refused."""
+
+    image: KeptImage
+    payload: bytes
 
 
 def write_shard(
@@ -109,6 +121,7 @@ def write_shard(
     pace: Pace | None = None,
     on_image: Callable[[ImageRow, int], None] = lambda row, size: None,
     file_executor: ThreadPoolExecutor | None = None,
+    earlier: EarlierShard | None = None,
 ) -> ShardResult:
     """Writes a shard and its ledger, in that order, each whole or not at all.
 
@@ -121,37 +134,55 @@ def write_shard(
       pace: how far to read ahead, as learnt from earlier shards.
       on_image: called for each image with its row and the bytes written.
       file_executor: see ``AtomicFile``.
+      earlier: the shard of a dataset before that this one goes on with: what has not changed is taken over from it.
 
     Raises:
       OSError: the storage failed.
+      PreviousRefused: the dataset before is damaged.
     """
-    writer = _ShardWriter(key, plan, settings)
-    with open_atomic(os.path.join(settings.folder, writer.result.file), file_executor) as file:
-        stores = {source: open_image_store(root) for source, root in settings.image_roots.items() if root}
-        mask_stores = {
-            source: [open_image_store(root) for root in settings.annotation_roots.get(source, ())]
-            for source in settings.image_roots
-        }
+    ordered = sorted(members, key=lambda member: (order_hash(member.key), member.key))
+    files = InputFiles.of(settings.image_roots, settings.annotation_roots, settings.with_masks)
+    kept: dict[str, KeptImage] = {}
+    if earlier is not None:
+        kept = earlier.unchanged(ordered, plan, files, settings.is_mixed, executor)
+    writer = _ShardWriter(key, plan, settings, earlier)
+    path = os.path.join(settings.folder, writer.result.file)
+    if earlier is not None and earlier.is_whole(ordered, kept):
+        for member in ordered:
+            on_image(writer.keep(member, _Kept(kept[member.key], b"")), 0)
+        reuse_file(earlier.path, path)
+        earlier.hand_over_whole(writer.result)
+        writer.write_ledger()
+        return writer.result
 
-        def load(member: ShardMember) -> _Loaded | ImageRefused:
-            image, existing = member.image, None
-            try:
-                if image.record is not None:
-                    stored, existing = load_record(image.record, image.file_name)
-                else:
-                    stored = stores[image.source].read(image.file_name)
-                checked = check_image(stored.data, settings.image_policy)
-            except ImageRefused as refused:
-                return refused
-            mask_files = read_mask_files(image, mask_stores[image.source], settings.with_masks)
-            near = None
-            if settings.with_perceptual_hashes:
-                near = perceptual_hash(checked.data, settings.image_policy.max_pixels)
-            return _Loaded(stored, checked, hashlib.sha256(checked.data).hexdigest(), mask_files, existing, near)
+    def load(member: ShardMember) -> tuple[int, _Loaded | _Kept | ImageRefused]:
+        """Reads the files of an image, unless its record is there; with their stamp."""
+        image = member.image
+        if earlier is not None and (unchanged := kept.get(member.key)) is not None:
+            return unchanged.stamp, _Kept(unchanged, earlier.payload(unchanged))
+        beside, stored = files.stamps_beside(image), None
+        try:
+            stored, existing = files.read(image)
+            checked = check_image(stored.data, settings.image_policy)
+        except ImageRefused as refused:
+            return files.joined_stamp(image, files.stamp_of_refused(image, stored, refused), beside), refused
+        stamp = files.joined_stamp(image, stored.stamp, beside)
+        mask_files = files.read_masks(image)
+        near = None
+        if settings.with_perceptual_hashes:
+            near = perceptual_hash(checked.data, settings.image_policy.max_pixels)
+        sha256 = hashlib.sha256(checked.data).hexdigest()
+        source = stored.data if existing is None else existing.payload
+        digest = files_digest(source, sha256 if source is checked.data else "", mask_files)
+        return stamp, _Loaded(stored, checked, sha256, mask_files, digest, existing, near)
 
-        ordered = sorted(members, key=lambda member: (order_hash(member.key), member.key))
-        for member, loaded in prefetch(ordered, load, _loaded_bytes, executor, pace):
-            buffers, row = writer.add(member, loaded)
+    with open_atomic(path, file_executor) as file:
+        for member, (stamp, loaded) in prefetch(ordered, load, _loaded_bytes, executor, pace):
+            buffers: list[bytes] | None
+            if isinstance(loaded, _Kept):
+                row, buffers = writer.keep(member, loaded), [loaded.payload] if loaded.payload else None
+            else:
+                buffers, row = writer.add(member, loaded, stamp)
             if buffers is not None:
                 file.write(frame_record(buffers))
             on_image(row, sum(map(len, buffers or ())))
@@ -159,13 +190,18 @@ def write_shard(
             settings.claim.check()
         file.commit()
         writer.result.bytes, writer.result.sha256 = file.bytes_written, file.sha256
+    if earlier is not None:
+        writer.result.made_again = earlier.records_made_again(members, kept)
     writer.write_ledger()
     return writer.result
 
 
-def _loaded_bytes(loaded: _Loaded | ImageRefused) -> int:
+def _loaded_bytes(stamped: tuple[int, _Loaded | _Kept | ImageRefused]) -> int:
+    loaded = stamped[1]
     if isinstance(loaded, ImageRefused):
         return 0
+    if isinstance(loaded, _Kept):
+        return len(loaded.payload)
     masks = sum(len(data) for data in loaded.mask_files.values() if isinstance(data, bytes))
     existing = len(loaded.existing.payload) if loaded.existing is not None else 0
     return len(loaded.checked.data) + masks + existing
@@ -174,16 +210,23 @@ def _loaded_bytes(loaded: _Loaded | ImageRefused) -> int:
 class _ShardWriter:
     """The state of a shard that is being written: its result so far and its ledger rows."""
 
-    def __init__(self, key: ShardKey, plan: ShardPlan, settings: ShardSettings):
+    def __init__(self, key: ShardKey, plan: ShardPlan, settings: ShardSettings, earlier: EarlierShard | None = None):
         self._plan = plan
+        self._earlier = earlier
         self._settings = settings
         self._shards = len(plan.starts[key.split])
         self._ground_truth = GroundTruthPart() if key.split in settings.ground_truth_splits else None
         self.result = ShardResult(key, settings.fingerprint, shard_file_name(settings.name, key, self._shards))
+        self.result.earlier_file = earlier.file.file if earlier else ""
         self._ledger = ShardLedger(self.result, settings.is_mixed)
+        self._inputs: list[ImageInputs] = []
+        self._stamps: list[int] = []
 
-    def add(self, member: ShardMember, loaded: _Loaded | ImageRefused) -> tuple[list[bytes] | None, ImageRow]:
+    def add(
+        self, member: ShardMember, loaded: _Loaded | ImageRefused, stamp: int
+    ) -> tuple[list[bytes] | None, ImageRow]:
         """Encodes one image, or refuses it; either way it is accounted for."""
+        self._stamps.append(stamp)
         image, checksum = member.image, order_hash(member.key)
         try:
             if isinstance(loaded, ImageRefused):
@@ -194,8 +237,7 @@ class _ShardWriter:
             masks = self._encode_masks(checked, loaded, geometry, is_kept)
             maps = encode_maps(image, loaded.checked, geometry, loaded.mask_files, self._settings.class_ids)
         except ImageRefused as refused:
-            row = self._account_rejected(image, checksum, refused)
-            return None, row
+            return None, self._account_rejected(member, refused)
         source_id = self._plan.source_id(member.key, image.image_id)
         class_ids = self._settings.class_ids
         features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
@@ -246,7 +288,45 @@ class _ShardWriter:
         self.result.digests += bytes.fromhex(loaded.sha256[:16])
         if self._settings.with_perceptual_hashes:
             self.result.perceptual += (loaded.perceptual or NO_PERCEPTUAL_HASH).to_bytes(8, "little")
-        return update.buffers if update is not None else encode_example(features), row
+        buffers = update.buffers if update is not None else encode_example(features)
+        self._inputs.append(
+            ImageInputs(
+                checksum,
+                annotation_digest(image, self._settings.is_mixed),
+                loaded.files_digest,
+                record_digest(buffers, loaded.checked.data),
+                HEADER_BYTES + sum(map(len, buffers)) + FOOTER_BYTES,
+                len(image.problems),
+                problem_objects(image, problems),
+            )
+        )
+        return buffers, row
+
+    def keep(self, member: ShardMember, kept: _Kept) -> ImageRow:
+        """Accounts for an image that is as it was; only what its annotation's place is called may be new."""
+        assert self._earlier is not None
+        image, position = member.image, kept.image.position
+        row, inputs = self._earlier.rows[position], self._earlier.inputs[position]
+        self._stamps.append(kept.image.stamp)
+        if row.status == "rejected":
+            return self._account_rejected(member, ImageRefused(Reason(row.reasons[0]), row.detail))
+        class_names = self._earlier.hand_over(kept.image, kept.payload, self.result) if kept.payload else []
+        if self._ground_truth is not None:
+            self._ground_truth.keep(self._earlier.ground_truth_lines(kept.image))
+        row = replace(
+            row,
+            source=image.source,
+            annotation_file=image.annotation_file,
+            shard=self.result.key.number,
+            index=self.result.records,
+            boxes_read=image.boxes_read,
+        )
+        problems = self._earlier.box_problems(kept.image, image)
+        self._ledger.add_image(row, inputs.key, problems, class_names)
+        self._inputs.append(inputs._replace(parsed_problems=len(image.problems)))
+        self.result.records += 1
+        self.result.kept += 1
+        return row
 
     def _has_ids(self, class_ids: tuple[tuple[str, int], ...]) -> bool:
         labels = self._settings.class_ids.labels
@@ -299,7 +379,8 @@ class _ShardWriter:
             return None
         return encode_masks(checked, loaded.checked, geometry, loaded.mask_files, with_rles)
 
-    def _account_rejected(self, image: AnnotatedImage, checksum: int, refused: ImageRefused) -> ImageRow:
+    def _account_rejected(self, member: ShardMember, refused: ImageRefused) -> ImageRow:
+        image, checksum = member.image, order_hash(member.key)
         row = ImageRow(
             image.source,
             image.annotation_file,
@@ -312,17 +393,21 @@ class _ShardWriter:
         )
         lost = image.lost_boxes(Reason.IMAGE_REJECTED, f"the image was rejected: {refused}")
         self._ledger.add_image(row, checksum, lost)
+        digest = annotation_digest(image, self._settings.is_mixed)
+        self._inputs.append(ImageInputs(checksum, digest, parsed_problems=len(lost)))
         return row
 
     def write_ledger(self) -> None:
         """Writes the ledger's files; the one that holds the result comes last and makes the shard count as done."""
         folder, key = self._settings.folder, self.result.key
+        if not storage.is_remote(folder):
+            # A commit has removed it if this is a retry of what had been done.
+            os.makedirs(os.path.join(folder, PARTS_FOLDER), exist_ok=True)
         if self._ground_truth is not None:
-            part = os.path.join(folder, part_file_name(key))
-            if not storage.is_remote(folder):
-                # A commit has removed it if this is a retry of what had been done.
-                os.makedirs(os.path.dirname(part), exist_ok=True)
-            write_atomically(part, self._ground_truth.to_bytes())
+            write_atomically(os.path.join(folder, part_file_name(key)), self._ground_truth.to_bytes())
+        write_stamps_part(folder, key, self._stamps)
+        inputs = inputs_parquet(self._inputs, {WITH_MASKS_KEY: str(self._settings.with_masks)})
+        write_atomically(os.path.join(folder, ledger_file_name("inputs", key, self._shards)), inputs)
         self._ledger.write(folder, self._shards)
 
 

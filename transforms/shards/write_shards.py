@@ -15,12 +15,14 @@ from transforms.images.check_image import ImagePolicy
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.records import Rejection
 from transforms.shards.commit_dataset import commit_dataset
+from transforms.shards.earlier_shard import EarlierShards, ShardMember
 from transforms.shards.manifest import BuildIdentity, NotADataset, read_manifest
 from transforms.shards.prefetch import MAX_THREADS, Pace
+from transforms.shards.previous_dataset import PreviousDataset
 from transforms.shards.remote_target import replace_dataset
 from transforms.shards.shard_ledger import write_rejected
 from transforms.shards.shard_result import ShardResult
-from transforms.shards.write_shard import ShardMember, ShardSettings, existing_shard, write_shard
+from transforms.shards.write_shard import ShardSettings, existing_shard, write_shard
 from transforms.splits.build_plan import BuildPlan
 from transforms.splits.shard_plan import REJECTED, ShardKey
 from transforms.storage.remote_claim import Claim
@@ -45,6 +47,7 @@ class WriteSettings:
       ground_truth_splits: splits that also become COCO JSON.
       max_reject_ratio: of the images read; more fails the build.
       leakage_distance: of near duplicates in the training split; None if they are not looked for.
+      previous: the dataset that the build goes on with.
       has_spare_core: the machine has more cores than workers: each writes its files in a thread of its own.
       claim: on a remote folder.
       final: where the commit puts a dataset that replaces another, if that is remote; else "".
@@ -62,6 +65,7 @@ class WriteSettings:
     has_spare_core: bool = False
     claim: Claim | None = None
     final: str = ""
+    previous: PreviousDataset | None = None
 
     def shard_settings(self, plan: BuildPlan) -> ShardSettings:
         return ShardSettings(
@@ -91,6 +95,8 @@ class _WriteShardDoFn(beam.DoFn):
         self._file_executor = (
             ThreadPoolExecutor(1, thread_name_prefix="write-file") if self._settings.has_spare_core else None
         )
+        previous = self._settings.previous
+        self._earlier = EarlierShards(previous, self._settings.ground_truth_splits) if previous else None
 
     def teardown(self) -> None:
         self._executor.shutdown(cancel_futures=True)
@@ -112,7 +118,15 @@ class _WriteShardDoFn(beam.DoFn):
         else:
             members = [ShardMember(entry.key, entry.unpack()) for entry in cast(list[PackedImage], entries)]
             result = write_shard(
-                key, members, plan.shards, settings, self._executor, self._pace, _count_image, self._file_executor
+                key,
+                members,
+                plan.shards,
+                settings,
+                self._executor,
+                self._pace,
+                _count_image,
+                self._file_executor,
+                None if self._earlier is None else self._earlier.before(key, plan.shards),
             )
         yield result
 
@@ -149,6 +163,7 @@ def _commit(results: list[ShardResult], plan: BuildPlan, settings: WriteSettings
         settings.max_reject_ratio,
         settings.leakage_distance,
         settings.claim,
+        settings.previous,
     )
     if settings.final:
         replace_dataset(settings.folder, settings.final)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from transforms.examples.class_ids import ClassIds, ClassNumbering, number_classes
 from transforms.splits.content_groups import PictureHashes
+from transforms.splits.kept_shards import Previous
 from transforms.splits.reading_index import ReadingIndex
 from transforms.splits.shard_plan import ShardPlan, ShardSizing, plan_shards
 from transforms.splits.split_rule import SplitRule
@@ -27,6 +28,7 @@ class PlanSettings:
       numbering, class_map: how classes get their ids.
       caps: for a source's name, so many of its images are taken at most.
       duplicate_distance: see ``group_pictures``.
+      previous: the dataset before that the build goes on with.
     """
 
     rule: SplitRule
@@ -36,6 +38,7 @@ class PlanSettings:
     class_map: dict[str, int] | None = None
     caps: Mapping[str, int] = field(default_factory=dict)
     duplicate_distance: int = -1
+    previous: Previous | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ def make_plan(
         settings.caps,
         None if pictures is None else PictureHashes.joined(pictures),
         settings.duplicate_distance,
+        settings.previous,
     )
     if 0 < plan.counts.images_read <= plan.notes.get("ungrouped", 0):
         key = settings.rule.key
@@ -77,4 +81,7 @@ def make_plan(
             "--annotations and --format"
         )
     class_ids = number_classes(plan.class_names, plan.declared, settings.numbering, settings.class_map)
-    return BuildPlan(plan, class_ids.with_keypoints(plan.declared))
+    class_ids = class_ids.with_keypoints(plan.declared)
+    if settings.previous is not None:
+        settings.previous.check_classes(class_ids, plan.has_masks)
+    return BuildPlan(plan, class_ids)

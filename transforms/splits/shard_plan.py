@@ -20,6 +20,7 @@ from transforms.annotations.packs import PackedImage
 from transforms.ledger.counts import Counts
 from transforms.records import DeclaredClasses
 from transforms.splits.content_groups import PictureHashes
+from transforms.splits.kept_shards import KeptShards, Previous
 from transforms.splits.place_images import PlacedImages, place_images
 from transforms.splits.reading_index import (
     NO_ID,
@@ -67,6 +68,10 @@ class ShardSizing:
             wanted = math.ceil(images * mean_bytes / self.shard_bytes)
         return max(1, min(wanted, images))
 
+    def further_shards(self, split: str, new: int, images: int, mean_bytes: float) -> int:
+        """Number of shards for ``new`` of the ``images`` of a split, no larger than if all were planned anew."""
+        return math.ceil(new * self.shards(split, images, mean_bytes) / images)
+
 
 @dataclass(frozen=True, slots=True)
 class ShardPlan:
@@ -75,7 +80,7 @@ class ShardPlan:
     Attributes:
       rule: for the splits.
       splits: their names, in order.
-      starts: for each split, the first hash of each of its shards; [0] for the first.
+      starts: for each split, the first hash of each of its shards; 0 for the first, and for those that are kept.
       repeated_keys: hashes of names that more than one annotation has.
       repeated_ids: hashes of names whose own id another image has too.
       class_names: all classes used.
@@ -86,6 +91,7 @@ class ShardPlan:
       placed: the split of each image, where that depends on other images.
       sample_limits: for a source of which only some images are taken, the largest sample hash of these.
       notes: numbers that are told of the split key.
+      kept: for each split, its shards that go on with a dataset before, if there is one.
     """
 
     rule: SplitRule
@@ -102,6 +108,7 @@ class ShardPlan:
     placed: PlacedImages | None
     sample_limits: Mapping[str, int]
     notes: Mapping[str, int]
+    kept: Mapping[str, KeptShards] = field(default_factory=dict)
 
     def is_left_out(self, image: PackedImage) -> bool:
         """Whether a cap on the images of its source leaves an image out."""
@@ -117,7 +124,12 @@ class ShardPlan:
 
     def shard_of(self, split: str, key: str) -> ShardKey:
         """The shard of an image in its split."""
-        return ShardKey(split, bisect_right(self.starts[split], order_hash(key)) - 1)
+        key_hash, first_new = order_hash(key), 0
+        if (kept := self.kept.get(split)) is not None:
+            if (number := kept.number_of(key_hash)) is not None:
+                return ShardKey(split, number)
+            first_new = len(kept.numbers_before)
+        return ShardKey(split, bisect_right(self.starts[split], key_hash, lo=first_new) - 1)
 
     def source_id(self, key: str, image_id: str) -> int:
         """The id of an image's record, unique in the dataset."""
@@ -138,6 +150,7 @@ def plan_shards(
     caps: Mapping[str, int] = MappingProxyType({}),
     pictures: PictureHashes | None = None,
     distance: int = -1,
+    previous: Previous | None = None,
 ) -> ShardPlan:
     """Plans the shards of all images.
 
@@ -148,6 +161,7 @@ def plan_shards(
       mean_bytes: size of an image file on average.
       caps: for a source's name, so many of its images are taken at most.
       pictures, distance: see ``place_images``.
+      previous: the dataset before, whose shards are kept; only images that are new to a split get new shards.
     """
     splits = tuple(dict.fromkeys((*rule.names, *in_order(name for index in indexes for name in index.split_names))))
     numbers = np.concatenate([np.empty(0, np.uint8), *(_in_one_order(index, splits) for index in indexes)])
@@ -163,11 +177,19 @@ def plan_shards(
         placed = place_images(hashes, numbers, is_planned, indexes, rule, pictures, distance)
         numbers[is_planned] = placed.numbers[np.searchsorted(placed.key_hashes, hashes[is_planned])]
     numbers, hashes, ids = numbers[is_planned], hashes[is_planned], ids[is_planned]
-    starts, planned = {}, {}
+    starts: dict[str, list[int]] = {}
+    planned: dict[str, int] = {}
+    kept: dict[str, KeptShards] = {}
     for number, name in enumerate(splits):
         members = np.sort(hashes[numbers == number])
-        planned[name] = len(members)
-        starts[name] = _starts(members, sizing.shards(name, len(members), mean_bytes)) if len(members) else []
+        planned[name] = images = len(members)
+        starts[name] = []
+        if previous is not None:
+            kept[name] = KeptShards.of(members, *previous.members(name))
+            starts[name] = [0] * len(kept[name].numbers_before)
+            members = np.setdiff1d(members, kept[name].key_hashes, assume_unique=True)
+        if len(members):
+            starts[name] += _starts(members, sizing.further_shards(name, len(members), images, mean_bytes))
     ungrouped = {"ungrouped": sum(index.ungrouped for index in indexes)} if rule.key.has_argument else {}
     return ShardPlan(
         rule,
@@ -184,6 +206,7 @@ def plan_shards(
         placed,
         limits,
         placed.notes if placed else ungrouped,
+        kept,
     )
 
 

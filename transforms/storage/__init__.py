@@ -37,6 +37,7 @@ __all__ = [
     "open_file",
     "read_bytes",
     "read_range",
+    "read_tagged",
     "relative_name",
     "sha256_of",
     "size_of",
@@ -68,6 +69,11 @@ def _of_scheme(scheme: str) -> FileSystem:
 def read_bytes(path: str, max_bytes: int | None = None) -> bytes:
     """A whole file; FileTooLarge, unread, if it has more bytes."""
     return file_system(path).read(path, max_bytes)
+
+
+def read_tagged(path: str, max_bytes: int | None = None) -> tuple[bytes, str]:
+    """As ``read_bytes``, and the file's tag; "" where its storage keeps none."""
+    return file_system(path).read_tagged(path, max_bytes)
 
 
 def read_range(path: str, start: int, size: int) -> bytes:

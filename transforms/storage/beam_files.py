@@ -27,6 +27,9 @@ class BeamFiles:
             raise FileTooLarge(f"{path} has more than {max_bytes} bytes")
         return data
 
+    def read_tagged(self, path: str, max_bytes: int | None = None) -> tuple[bytes, str]:
+        return self.read(path, max_bytes), ""
+
     def read_range(self, path: str, start: int, size: int) -> bytes:
         with self.open(path) as stream:
             stream.seek(start)

@@ -40,6 +40,9 @@ class FileSystem(Protocol):
     def read(self, path: str, max_bytes: int | None = None) -> bytes:
         """A whole file; FileTooLarge, unread, if it has more bytes."""
 
+    def read_tagged(self, path: str, max_bytes: int | None = None) -> tuple[bytes, str]:
+        """As ``read``, and the file's tag."""
+
     def read_range(self, path: str, start: int, size: int) -> bytes:
         """At most so many bytes from an offset on; fewer, or none, at the end."""
 

@@ -35,10 +35,14 @@ class GcsFiles:
     """See ``FileSystem``. A tag is an object's generation."""
 
     def read(self, path: str, max_bytes: int | None = None) -> bytes:
+        return self.read_tagged(path, max_bytes)[0]
+
+    def read_tagged(self, path: str, max_bytes: int | None = None) -> tuple[bytes, str]:
         bucket, name = _object(path)
         link = connection()
         answer = link.get(f"/download{link.object_path(bucket, name)}?alt=media", path, max_bytes=max_bytes)
-        return gzip.decompress(answer.body) if _is_packed(answer.headers) else answer.body
+        body = gzip.decompress(answer.body) if _is_packed(answer.headers) else answer.body
+        return body, answer.headers.get("x-goog-generation", "")
 
     def read_range(self, path: str, start: int, size: int) -> bytes:
         return self._range(path, start, size)[0] if size else b""

@@ -22,6 +22,10 @@ class LocalFiles:
                 raise FileTooLarge(f"{path} has {size} bytes, the limit is {max_bytes}")
             return file.read()
 
+    def read_tagged(self, path: str, max_bytes: int | None = None) -> tuple[bytes, str]:
+        tag = _status(path, os.stat(path)).tag
+        return self.read(path, max_bytes), tag
+
     def read_range(self, path: str, start: int, size: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from transforms import storage
 from transforms.ledger.counts import Counts
+from transforms.shards.coco_ground_truth import ground_truth_file
 from transforms.shards.manifest import MANIFEST_FILE, manifest_bytes
 from transforms.verification.check_descriptions import check_descriptions
 from transforms.verification.check_folder import check_folder
-from transforms.verification.check_ground_truth import SplitRecords, check_ground_truth, ground_truth_file
+from transforms.verification.check_ground_truth import SplitRecords, check_ground_truth
 from transforms.verification.check_leakage import check_leakage
 from transforms.verification.check_ledger import LedgerCheck, check_rejected_ledger, check_unlisted_ledger
 from transforms.verification.check_record import NO_ID

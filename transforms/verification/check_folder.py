@@ -6,7 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from transforms import storage
-from transforms.shards.coco_ground_truth import PARTS_FOLDER
+from transforms.shards.coco_ground_truth import PARTS_FOLDER, ground_truth_file
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER
 from transforms.shards.handoff import HANDOFF_FILES
 from transforms.shards.leakage import LEAKAGE_FILE
@@ -15,12 +15,11 @@ from transforms.shards.shard_result import ledger_file_name
 from transforms.splits.shard_plan import REJECTED
 from transforms.storage.atomic_file import TEMPORARY_SUFFIX
 from transforms.verification.check_descriptions import DESCRIPTION_FILES
-from transforms.verification.check_ground_truth import ground_truth_file
 from transforms.verification.check_ledger import UNLISTED_FILE
 from transforms.verification.findings import Code, Finding
 from transforms.verification.stated_dataset import StatedDataset, StatedFile
 
-_TABLES = ("images", "boxes")
+_TABLES = ("images", "boxes", "inputs")
 _REMOTE_THREADS = 32
 
 

@@ -17,7 +17,6 @@ from transforms import storage
 from transforms.annotations.json_stream import JsonError, stream_members
 from transforms.examples.class_ids import ClassIds
 from transforms.shards.coco_ground_truth import categories
-from transforms.shards.dataset_folder import HANDOFF_FOLDER
 from transforms.verification.check_keypoints import KEYPOINT_WEIGHTS
 from transforms.verification.check_record import EDGE_WEIGHTS, picture_hash
 from transforms.verification.findings import Code, Finding
@@ -61,11 +60,6 @@ class _GroundTruth:
     category_boxes: Counter[int] = field(default_factory=Counter)
     categories: list[Any] = field(default_factory=list)
     members: set[str] = field(default_factory=set)
-
-
-def ground_truth_file(dataset: str, split: str) -> str:
-    """Where a split's COCO file is, relative to the dataset folder."""
-    return f"{HANDOFF_FOLDER}/{dataset}-{split}.coco.json"
 
 
 def check_ground_truth(folder: str, file: str, records: SplitRecords, class_ids: ClassIds) -> list[Finding]:

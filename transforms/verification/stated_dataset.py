@@ -30,7 +30,7 @@ _FIELDS = (
     "leakage",
 )
 # Digests of all files that are no shards; manifests of early versions have none.
-_OPTIONAL_FIELDS = ("files", "source_counts", "split_groups")
+_OPTIONAL_FIELDS = ("files", "source_counts", "split_groups", "previous")
 
 
 class ManifestMalformed(ValueError):

@@ -1,0 +1,100 @@
+"""Digests of what images are made from, and their file."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import replace
+
+import pytest
+
+from transforms.examples.wire_format import BYTES, INT64, encode_example
+from transforms.ledger.reasons import Reason
+from transforms.masks.mask_refused import MaskRefused
+from transforms.records import AnnotatedImage, Box, BoxProblem, ObjectAnnotation, Polygons
+from transforms.shards.image_inputs import (
+    ImageInputs,
+    annotation_digest,
+    files_digest,
+    inputs_parquet,
+    problem_objects,
+    read_inputs,
+    record_digest,
+)
+
+OBJECT = ObjectAnnotation(Box(1, 2, 3, 4), "cat", "7", "annotations[7]", mask=Polygons(((1.0, 2.0, 3.0, 4.0),)))
+IMAGE = AnnotatedImage("a.jpg", "5", 40, 30, objects=(OBJECT, OBJECT), source="s", annotation_file="x.json")
+PROBLEM = BoxProblem("annotations[9]", "9", "dog", "dropped", "box_empty", "")
+
+SAME = {
+    "place of the annotation": replace(IMAGE, annotation_file="y.json", objects=(OBJECT, OBJECT._replace(position=""))),
+    "number of a box": replace(IMAGE, objects=(OBJECT._replace(box_id="8"), OBJECT)),
+    "dropped boxes": replace(IMAGE, problems=(PROBLEM,)),
+    "split and fields": replace(IMAGE, split="val", fields=(("video", "3"),)),
+    "other objects of equal value": pickle.loads(pickle.dumps(IMAGE)),
+    "source": replace(IMAGE, source="t"),
+}
+OTHER = {
+    "edge": replace(IMAGE, objects=(OBJECT, OBJECT._replace(box=Box(1, 2, 3, 5)))),
+    "class": replace(IMAGE, objects=(OBJECT, OBJECT._replace(class_name="dog"))),
+    "flag": replace(IMAGE, objects=(OBJECT, OBJECT._replace(difficult=True))),
+    "mask": replace(IMAGE, objects=(OBJECT, OBJECT._replace(mask=None))),
+    "order": replace(IMAGE, objects=(OBJECT._replace(class_name="dog"), OBJECT)),
+    "id": replace(IMAGE, image_id="6"),
+    "size": replace(IMAGE, width=41),
+    "caption": replace(IMAGE, captions=("a cat",)),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_annotation_digest_does_not_depend_on(case: str) -> None:
+    assert annotation_digest(SAME[case], False) == annotation_digest(IMAGE, False)
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_annotation_digest_depends_on(case: str) -> None:
+    assert annotation_digest(OTHER[case], False) != annotation_digest(IMAGE, False)
+
+
+def test_source_counts_where_records_name_it() -> None:
+    assert annotation_digest(IMAGE, True) != annotation_digest(SAME["source"], True)
+
+
+def test_files_digest() -> None:
+    alone = files_digest(b"picture", "", {})
+    masks = {"m.png": b"mask", "n.png": MaskRefused(Reason.MASK_MISSING, "in /a")}
+    digests = {
+        alone,
+        files_digest(b"another", "", {}),
+        files_digest(b"picture", "", masks),
+        files_digest(b"picture", "", masks | {"m.png": b"other"}),
+        files_digest(b"picture", "", {"m.png": b"mask"}),
+    }
+    assert len(digests) == 5
+    elsewhere = masks | {"n.png": MaskRefused(Reason.MASK_MISSING, "in /b")}
+    assert files_digest(b"picture", "", masks) == files_digest(b"picture", "", elsewhere)
+
+
+@pytest.mark.parametrize("size", [10, 10_000])
+def test_record_digest_is_the_same_however_the_record_came(size: int) -> None:
+    picture = b"\xff" * size
+    buffers = encode_example({"image/encoded": (BYTES, (picture,)), "image/height": (INT64, (3,))})
+    taken_over = b"".join(buffers)
+    assert record_digest(buffers, picture) == record_digest([taken_over], picture)
+    assert record_digest([taken_over + b"x"], picture) != record_digest([taken_over], picture)
+
+
+def test_rows_are_read_back() -> None:
+    rows = [ImageInputs(2**64 - 1, 2, 3, 4, 500, 1, (0, 2)), ImageInputs(1, 2)]
+    data = inputs_parquet(rows, {"a": "b"})
+    assert read_inputs(io.BytesIO(data)) == rows
+    assert inputs_parquet(rows, {"a": "b"}) == data
+    assert read_inputs(io.BytesIO(inputs_parquet([], {}))) == []
+
+
+def test_problems_name_their_objects() -> None:
+    second = OBJECT._replace(position="annotations[8]")
+    image = replace(IMAGE, objects=(OBJECT, second), problems=(PROBLEM,))
+    found = BoxProblem("annotations[8]", "7", "cat", "repaired", "box_clipped", "")
+    assert problem_objects(image, [PROBLEM, found, found]) == (1, 1)
+    assert problem_objects(image, [PROBLEM]) == ()

@@ -1,0 +1,1 @@
+"""Compare: two datasets, image by image and box by box."""
