@@ -50,7 +50,7 @@ def diff(before: BuiltDataset, after: BuiltDataset, folder: Path) -> tuple[int, 
 def test_same_images_in_other_shards(
     inputs: Path, before: BuiltDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    after = build(inputs, tmp_path, labels(range(COUNT), [10, 10, 10, 10]), "--num_shards=1")
+    after = build(inputs, tmp_path, labels(range(COUNT), [10, 10, 10, 10]), "--examples_per_shard=20")
     code, totals, rows = diff(before, after, tmp_path)
     assert (code, totals["images"]["same"], rows) == (0, COUNT, [])
     assert "the images are the same" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
+from transforms import storage
 from transforms.annotations.example_fields import values_of
 from transforms.examples import feature_keys as keys
 from transforms.examples.example_message import parse_example
@@ -28,6 +29,7 @@ from transforms.shards.input_files import InputFiles
 from transforms.shards.input_stamps import NO_STAMP, read_stamps
 from transforms.shards.previous_dataset import PreviousDataset
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES
+from transforms.shards.reuse_file import reuse_file
 from transforms.shards.shard_ledger import result_in
 from transforms.shards.shard_result import ShardResult
 from transforms.splits.reading_index import order_hash
@@ -172,8 +174,16 @@ class EarlierShard:
         result.perceptual += self.result.perceptual[start : start + 8]
         return class_names
 
-    def hand_over_whole(self, result: ShardResult) -> None:
-        """Makes the result of a shard that has all records of this one, and no others, say what this one's says."""
+    def reuse(self, path: str, result: ShardResult) -> None:
+        """Gives the shard's file another name, and makes the result of a shard with all its records say what it is.
+
+        Raises:
+          PreviousRefused: it has another size than it had.
+          OSError: the storage failed.
+        """
+        if (size := storage.size_of(self.path)) != self.file.bytes:
+            raise self._dataset.damage(self.file.file, f"{size} bytes, not {self.file.bytes}")
+        reuse_file(self.path, path)
         before = self.result
         result.is_reused = True
         result.bytes, result.sha256, result.max_boxes = before.bytes, before.sha256, before.max_boxes

@@ -13,8 +13,9 @@ from transforms.storage.atomic_file import TEMPORARY_SUFFIX
 def reuse_file(source: str, path: str) -> None:
     """Gives a finished file a second name, whole or not at all.
 
-    Remote files are copied, within one storage without passing through this machine. A local file gets a hard link: no file of a dataset is ever written to after it has its name, and removing one dataset leaves the
-    other's file alone. Where there can be no link (another file system, a file of another owner), it is a copy.
+    A local file gets a hard link: no file of a dataset is ever written to after it has its name, and removing one
+    dataset leaves the other's file alone. Where there can be no link (another file system, a file of another owner),
+    it is a copy; so it is of a remote file, whose bytes do not pass through this machine within one storage.
 
     Raises:
       OSError: the storage failed.

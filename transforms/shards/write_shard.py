@@ -45,7 +45,6 @@ from transforms.shards.input_stamps import write_stamps_part
 from transforms.shards.prefetch import Pace, prefetch
 from transforms.shards.previous_dataset import WITH_MASKS_KEY
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES, frame_record
-from transforms.shards.reuse_file import reuse_file
 from transforms.shards.shard_ledger import ShardLedger, read_result
 from transforms.shards.shard_result import ShardResult, ledger_file_name, shard_file_name
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH
@@ -150,8 +149,7 @@ def write_shard(
     if earlier is not None and earlier.is_whole(ordered, kept):
         for member in ordered:
             on_image(writer.keep(member, _Kept(kept[member.key], b"")), 0)
-        reuse_file(earlier.path, path)
-        earlier.hand_over_whole(writer.result)
+        earlier.reuse(path, writer.result)
         writer.write_ledger()
         return writer.result
 
