@@ -19,7 +19,8 @@ from transforms.planning.build_estimate import READ_THREADS
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER
 from transforms.shards.prefetch import Pace
-from transforms.shards.write_shard import ShardMember, write_shard
+from transforms.shards.shard_member import ShardMember
+from transforms.shards.write_shard import write_shard
 from transforms.shards.write_shards import WriteSettings
 from transforms.splits.assign_shards import assign_pack, index_pack
 from transforms.splits.build_plan import BuildPlan, PlanSettings, make_plan

@@ -63,8 +63,14 @@ class DatasetIndex:
             rows.append(written.astype(np.int32))
         all_keys = np.concatenate(keys)
         order = np.argsort(all_keys, kind="stable")
-        columns = (np.concatenate(column)[order] for column in (records, pictures, shards, rows))
-        return cls(dataset, all_keys[order], *columns)
+        return cls(
+            dataset,
+            all_keys[order],
+            np.concatenate(records)[order],
+            np.concatenate(pictures)[order],
+            np.concatenate(shards)[order],
+            np.concatenate(rows)[order],
+        )
 
     @property
     def splits(self) -> npt.NDArray[np.str_]:

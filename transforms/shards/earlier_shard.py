@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import Any, NamedTuple
 
@@ -31,17 +30,10 @@ from transforms.shards.previous_dataset import PreviousDataset
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES
 from transforms.shards.reuse_file import reuse_file
 from transforms.shards.shard_ledger import result_in
+from transforms.shards.shard_member import ShardMember
 from transforms.shards.shard_result import ShardResult
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardKey, ShardPlan
-
-
-@dataclass(frozen=True, slots=True)
-class ShardMember:
-    """An image of a shard, and its key."""
-
-    key: str
-    image: AnnotatedImage
 
 
 class KeptImage(NamedTuple):

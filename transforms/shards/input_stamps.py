@@ -21,6 +21,7 @@ from transforms import storage
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.splits.shard_plan import ShardKey
 from transforms.storage.atomic_file import write_atomically
+from transforms.storage.open_ahead import open_ahead
 
 STAMPS_FILE = "input_stamps.parquet"
 _FINGERPRINT_KEY = "boxmill.fingerprint"
@@ -42,8 +43,9 @@ def join_stamps(folder: str, keys: Iterable[ShardKey], fingerprint: str) -> None
     """Writes the one file of stamps, a row group for each shard, in their order."""
     buffer = io.BytesIO()
     with pq.ParquetWriter(buffer, _SCHEMA, compression="none", use_dictionary=False, store_schema=False) as writer:
-        for key in keys:
-            stamps = np.frombuffer(storage.read_bytes(os.path.join(folder, stamps_part_name(key))), "<u8")
+        for part in open_ahead([os.path.join(folder, stamps_part_name(key)) for key in keys]):
+            with part:
+                stamps = np.frombuffer(part.read(), "<u8")
             writer.write_table(pa.table({"stamp": stamps}, _SCHEMA))
         writer.add_key_value_metadata({_FINGERPRINT_KEY: fingerprint})
     write_atomically(os.path.join(folder, STAMPS_FILE), buffer.getvalue())

@@ -31,7 +31,7 @@ from transforms.masks.object_masks import MaskFiles, ObjectMasks, encode_masks
 from transforms.masks.written_masks import broken_mask
 from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap
 from transforms.shards.coco_ground_truth import PARTS_FOLDER, GroundTruthPart, part_file_name
-from transforms.shards.earlier_shard import EarlierShard, KeptImage, ShardMember
+from transforms.shards.earlier_shard import EarlierShard, KeptImage
 from transforms.shards.image_inputs import (
     ImageInputs,
     annotation_digest,
@@ -41,11 +41,12 @@ from transforms.shards.image_inputs import (
     record_digest,
 )
 from transforms.shards.input_files import InputFiles
-from transforms.shards.input_stamps import write_stamps_part
+from transforms.shards.input_stamps import stamps_part_name, write_stamps_part
 from transforms.shards.prefetch import Pace, prefetch
 from transforms.shards.previous_dataset import WITH_MASKS_KEY
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES, frame_record
 from transforms.shards.shard_ledger import ShardLedger, read_result
+from transforms.shards.shard_member import ShardMember
 from transforms.shards.shard_result import ShardResult, ledger_file_name, shard_file_name
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH
 from transforms.splits.reading_index import order_hash
@@ -414,8 +415,8 @@ def existing_shard(key: ShardKey, plan: ShardPlan, settings: ShardSettings) -> S
     result = read_result(settings.folder, key, len(plan.starts[key.split]))
     if result is None or result.fingerprint != settings.fingerprint:
         return None
-    needs_part = key.split in settings.ground_truth_splits
-    if needs_part and not storage.exists(os.path.join(settings.folder, part_file_name(key))):
+    parts = [stamps_part_name(key), *([part_file_name(key)] if key.split in settings.ground_truth_splits else [])]
+    if not all(storage.exists(os.path.join(settings.folder, part)) for part in parts):
         return None
     status = storage.status(os.path.join(settings.folder, result.file))
     return result if status is not None and sha256_of_file(status) == result.sha256 else None

@@ -15,12 +15,13 @@ from transforms.images.check_image import ImagePolicy
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.records import Rejection
 from transforms.shards.commit_dataset import commit_dataset
-from transforms.shards.earlier_shard import EarlierShards, ShardMember
+from transforms.shards.earlier_shard import EarlierShards
 from transforms.shards.manifest import BuildIdentity, NotADataset, read_manifest
 from transforms.shards.prefetch import MAX_THREADS, Pace
 from transforms.shards.previous_dataset import PreviousDataset
 from transforms.shards.remote_target import replace_dataset
 from transforms.shards.shard_ledger import write_rejected
+from transforms.shards.shard_member import ShardMember
 from transforms.shards.shard_result import ShardResult
 from transforms.shards.write_shard import ShardSettings, existing_shard, write_shard
 from transforms.splits.build_plan import BuildPlan
