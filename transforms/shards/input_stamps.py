@@ -40,10 +40,13 @@ def write_stamps_part(folder: str, key: ShardKey, stamps: Sequence[int]) -> None
 
 
 def join_stamps(folder: str, keys: Iterable[ShardKey], fingerprint: str) -> None:
-    """Writes the one file of stamps, a row group for each shard, in their order."""
+    """Writes the one file of stamps, a row group for each shard, in their order; a retry after the commit leaves it."""
+    parts = [os.path.join(folder, stamps_part_name(key)) for key in keys]
+    if storage.exists(os.path.join(folder, STAMPS_FILE)) and not storage.exists(parts[0]):
+        return
     buffer = io.BytesIO()
     with pq.ParquetWriter(buffer, _SCHEMA, compression="none", use_dictionary=False, store_schema=False) as writer:
-        for part in open_ahead([os.path.join(folder, stamps_part_name(key)) for key in keys]):
+        for part in open_ahead(parts):
             with part:
                 stamps = np.frombuffer(part.read(), "<u8")
             writer.write_table(pa.table({"stamp": stamps}, _SCHEMA))
