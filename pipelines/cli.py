@@ -30,6 +30,8 @@ _MODE_FLAG = "--direct_running_mode"
 def run() -> NoReturn:
     """Runs the command of this process and ends it at once: to take Beam apart object by object takes half a second."""
     code = main()
+    if _is_elsewhere(sys.argv):
+        sys.exit(code)  # a job server that Beam started is stopped on the way out
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -54,6 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         rest.append(f"{_MODE_FLAG}=multi_processing")
     module = importlib.import_module(COMMANDS[name][0])
     return int(module.main(rest))
+
+
+def _is_elsewhere(arguments: Sequence[str]) -> bool:
+    """Whether a runner is named that is not of this machine."""
+    runners = [argument for argument in arguments if argument == "--runner" or argument.startswith("--runner=")]
+    return any("direct" not in runner.lower() for runner in runners)
 
 
 def _help() -> str:

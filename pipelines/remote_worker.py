@@ -94,26 +94,46 @@ def _provision_info(address: str, worker_id: str) -> Any:
 
 
 def _refuse(control: str, worker_id: str, problem: str) -> None:
-    """Answers all that the runner asks with a failure: that way the problem reaches the launcher."""
+    """Answers all work with a failure: that way the problem reaches the launcher."""
     import queue
 
     import grpc
     from apache_beam.portability.api import beam_fn_api_pb2 as messages
     from apache_beam.portability.api import beam_fn_api_pb2_grpc as services
 
+    named = [("worker_id", worker_id)]
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    data = {}
     with grpc.insecure_channel(control) as channel:
-        asked = services.BeamFnControlStub(channel).Control(
-            iter(answers.get, None), metadata=[("worker_id", worker_id)]
-        )
         try:
-            for request in asked:
-                answers.put(
-                    messages.InstructionResponse(instruction_id=request.instruction_id, error=f"{REFUSED}: {problem}")
-                )
+            for request in services.BeamFnControlStub(channel).Control(iter(answers.get, None), metadata=named):
+                answer = messages.InstructionResponse(instruction_id=request.instruction_id)
+                if request.HasField("register"):
+                    answer.register.SetInParent()
+                    # A runner waits for minutes until its data are asked for, whatever was answered.
+                    for address in _data_addresses(request.register) - data.keys():
+                        stub = services.BeamFnDataStub(grpc.insecure_channel(address))
+                        data[address] = stub.Data(iter(idle.get, None), metadata=named)
+                else:
+                    answer.error = f"{REFUSED}: {problem}"
+                answers.put(answer)
         except grpc.RpcError:
             pass  # the runner has let go of this worker
-    answers.put(None)
+    os._exit(1)  # whatever still waits
+
+
+def _data_addresses(register: Any) -> set[str]:
+    """Where the data of bundles come from."""
+    from apache_beam.portability.api import beam_fn_api_pb2 as messages
+
+    ports = (
+        messages.RemoteGrpcPort.FromString(transform.spec.payload)
+        for descriptor in register.process_bundle_descriptor
+        for transform in descriptor.transforms.values()
+        if transform.spec.urn in ("beam:runner:source:v1", "beam:runner:sink:v1")
+    )
+    return {port.api_service_descriptor.url for port in ports}
 
 
 def _descriptor(address: str) -> str:

@@ -75,13 +75,13 @@ class Cluster:
     pool_port: int
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def flags(self, parallelism: int) -> list[str]:
-        """Flags that make a pipeline use this cluster."""
+    def flags(self, parallelism: int, job_server: Path | None = None) -> list[str]:
+        """Flags that make a pipeline use this cluster, and its job server unless the jar of another one is named."""
         return [
             "--runner=FlinkRunner",
             f"--flink_version={FLINK_MINOR}",
             f"--flink_master=127.0.0.1:{self.rest}",
-            f"--job_endpoint={self.job_endpoint}",
+            f"--flink_job_server_jar={job_server}" if job_server else f"--job_endpoint={self.job_endpoint}",
             "--environment_type=EXTERNAL",
             f"--environment_config={_POOL_HOST}:{self.pool_port}",
             f"--parallelism={parallelism}",
@@ -186,7 +186,7 @@ def _configuration(cluster: Cluster, rpc: int) -> str:
         "io.tmp.dirs": cluster.folder,
         # A worker that died costs a retry, a while after it; that a TaskManager did is noticed soon.
         "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": 3,
+        "restart-strategy.fixed-delay.attempts": 2,
         "restart-strategy.fixed-delay.delay": "5 s",
         "cluster.registration.error-delay": 500,
         "cluster.registration.refused-registration-delay": 500,

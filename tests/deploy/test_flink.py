@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -119,7 +120,7 @@ def failures_of_last_job(cluster: Cluster) -> int:
 
 
 def test_a_build_is_the_local_runners_and_both_workers_write(
-    cluster: Cluster, data: Path, local: dict[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cluster: Cluster, data: Path, local: dict[str, bytes], tmp_path: Path
 ) -> None:
     with Watch(cluster) as watch:
         assert build(data, tmp_path, *cluster.flags(2)) == build_tfrecords.EXIT_SOME_REJECTED
@@ -127,8 +128,6 @@ def test_a_build_is_the_local_runners_and_both_workers_write(
     assert len(watch.shards) == 2
     assert min(map(len, watch.shards.values())) >= 4
     assert failures_of_last_job(cluster) == 0
-    assert verify_tfrecords.main([str(tmp_path / "x" / "1.0.0"), *cluster.flags(2)]) == verify_tfrecords.EXIT_CLEAN
-    assert "every byte is accounted for" in capsys.readouterr().out
 
 
 def test_a_killed_worker_costs_a_retry_and_no_data(
@@ -139,6 +138,24 @@ def test_a_killed_worker_costs_a_retry_and_no_data(
     assert watch.has_struck
     assert failures_of_last_job(cluster) >= 1
     assert files(tmp_path) == local
+
+
+def test_verify_with_a_job_server_of_its_own(cluster: Cluster, data: Path, local: dict[str, bytes]) -> None:
+    """The command as a whole process: it stops the job server that Beam starts for it."""
+    del local  # it is there
+    command = [sys.executable, "-m", "pipelines.cli", "verify", str(data.parent / "local" / "x" / "1.0.0")]
+    command += cluster.flags(2, fetch().job_server)
+    process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    servers: set[psutil.Process] = set()
+    while process.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            servers.update(process.children(recursive=True))
+        time.sleep(0.1)
+    assert process.returncode == verify_tfrecords.EXIT_CLEAN, process.stdout.read()
+    assert "every byte is accounted for" in process.stdout.read()
+    assert servers
+    _, alive = psutil.wait_procs(servers, timeout=10)
+    assert not alive
 
 
 def test_detections_are_the_local_runners(cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
