@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -299,6 +303,29 @@ def test_interrupted_build_goes_on(
     files = [path.relative_to(expected.folder) for path in expected.folder.rglob("*") if path.is_file()]
     assert [path for path in files if (built.folder / path).read_bytes() != (expected.folder / path).read_bytes()] == []
     assert len(files) == sum(path.is_file() for path in built.folder.rglob("*"))
+
+
+@pytest.mark.slow
+def test_killed_build_goes_on(inputs: Path, before: BuiltDataset, tmp_path: Path) -> None:
+    """SIGKILL at ten moments of a run of two processes."""
+    write_files(tmp_path, {"now.json": labels(range(3, COUNT + 6), moved=[20])})
+    command = [sys.executable, "-m", "pipelines.cli", "build", f"--annotations={tmp_path / 'now.json'}"]
+    command += [f"--images={inputs / 'images'}", "--name=sample", f"--previous={before.folder}", *FLAGS]
+    began = time.perf_counter()
+    subprocess.run([*command, f"--output={tmp_path / 'expected'}", "--direct_num_workers=2"], check=False)
+    seconds = time.perf_counter() - began
+    expected = tmp_path / "expected" / "sample" / "1.0.0"
+    for moment in range(1, 11):
+        output = tmp_path / f"out{moment}"
+        process = subprocess.Popen([*command, f"--output={output}", "--direct_num_workers=2"], start_new_session=True)
+        time.sleep(seconds * moment / 11)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert subprocess.run([*command, f"--output={output}"], check=False).returncode == 2
+        built = output / "sample" / "1.0.0"
+        assert {path.relative_to(built): path.read_bytes() for path in built.rglob("*") if path.is_file()} == {
+            path.relative_to(expected): path.read_bytes() for path in expected.rglob("*") if path.is_file()
+        }
 
 
 def test_shards_are_copied_where_they_cannot_be_linked(
