@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.sample_images import write_dataset
-from pipelines import cli, plan, plan_annotations
+from pipelines import cli, plan, plan_annotations, plan_videos
 from pipelines.demo_sample import write_sample
 from tests.fake_gcs import cloud
 from tests.pipelines.detect_runs import run_detect
@@ -19,6 +19,11 @@ from transforms.detectors.demo_model import write_shapes_detector
 
 Capture = pytest.CaptureFixture[str]
 BCCD = Path(__file__).resolve().parents[3] / "shared" / "real" / "ann" / "bccd" / "BCCD"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shapes_detector(tmp_path_factory.mktemp("model"))
 
 
 def planned(capsys: Capture, *argv: object) -> dict[str, Any]:
@@ -119,8 +124,7 @@ def test_large_tables_are_known_from_their_first_part(
     assert found["counts"]["boxes"]["margin"] > 0
 
 
-def test_plan_of_a_detection(capsys: Capture, tmp_path: Path) -> None:
-    model = write_shapes_detector(tmp_path / "model")
+def test_plan_of_a_detection(capsys: Capture, model: Path, tmp_path: Path) -> None:
     clip = write_shapes_clip(tmp_path / "clip.mp4", 90)
     flags = ["--exports=coco,jsonl", "--frame_stride=2"]
     found = planned(capsys, "detect", f"--videos={clip}", f"--model={model}", f"--output={tmp_path}/out", *flags)
@@ -135,14 +139,27 @@ def test_plan_of_a_detection(capsys: Capture, tmp_path: Path) -> None:
     assert values(found, "bytes")["results"] == within(folder_bytes(tmp_path / "out"))
 
 
-def test_a_given_rate_is_taken_and_no_model_is_run(capsys: Capture, tmp_path: Path) -> None:
-    model = write_shapes_detector(tmp_path / "model")
+def test_a_given_rate_is_taken_and_no_model_is_run(capsys: Capture, model: Path, tmp_path: Path) -> None:
     clip = write_shapes_clip(tmp_path / "clip.mp4", 90)
     argv = ["detect", f"--videos={clip}", f"--model={model}", f"--output={tmp_path}/out", "--plan_rate=3"]
     found = planned(capsys, *argv)
     detect = next(stage for stage in found["stages"] if stage["name"] == "detect segments")
     assert detect["seconds"] == pytest.approx(30)
     assert any("rate was given" in note for note in found["notes"])
+
+
+def test_headers_of_more_videos_are_believed(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for frames in (30, 60, 90):
+        write_shapes_clip(tmp_path / f"{frames}.mp4", frames)
+    (tmp_path / "page.mp4").write_text("<html>404</html>" * 2000)
+    monkeypatch.setattr(plan_videos, "_PROBED_BYTES", 1)
+    argv = ["detect", f"--videos={tmp_path}", f"--model={model}", f"--output={tmp_path}/out", "--plan_rate=3"]
+    found = planned(capsys, *argv, "--frame_stride=3")
+    counts = values(found, "counts")
+    assert counts["videos"] == 3
+    assert counts["frames"] == within(180, 0.02)
+    assert counts["frames to detect in"] == within(60, 0.05)
+    assert "videos: 1 of 4 were read through, of 2 the header" in found["notes"]
 
 
 def test_text_fits_a_screen_and_names_prices(capsys: Capture, tmp_path: Path) -> None:
