@@ -147,7 +147,10 @@ def test_an_outage_ends_the_run_and_the_next_one_goes_on(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_kill_9_at_any_moment(seed: int, gcs: FakeGcs, local: dict[str, bytes]) -> None:
+def test_kill_9_at_any_moment(
+    seed: int, gcs: FakeGcs, local: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     places = [f"--{name}={place}" for name, place in zip(("videos", "model", "output"), IN_BUCKET, strict=True)]
     command = [sys.executable, "-m", "pipelines.detect_video", *places, *EVERYTHING]
     gcs.latency = 0.03
