@@ -148,7 +148,9 @@ def test_a_given_rate_is_taken_and_no_model_is_run(capsys: Capture, model: Path,
     assert any("rate was given" in note for note in found["notes"])
 
 
-def test_headers_of_more_videos_are_believed(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_headers_of_more_videos_are_believed(
+    capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for frames in (30, 60, 90):
         write_shapes_clip(tmp_path / f"{frames}.mp4", frames)
     (tmp_path / "page.mp4").write_text("<html>404</html>" * 2000)
