@@ -72,7 +72,11 @@ airflow-test: $(READY) $(AIRFLOW)/.ready
 
 ## flink-test: jobs on a Flink cluster of this machine; the first time it fetches some 400 MB
 flink-test: $(READY)
-	$(BIN)/python -m pytest -m flink tests/deploy/test_flink.py
+	$(BIN)/python -m pytest -m flink -k "$(FLINK_TESTS)" tests/deploy/test_flink.py
+
+## flink-smoke: the two of them that matter most: one build on two workers, one whose worker is killed
+flink-smoke:
+	$(MAKE) flink-test FLINK_TESTS="both_workers or killed_worker"
 
 ## benchmark: boxmill build beside its peers; wants an idle machine and takes some minutes
 benchmark: $(READY)

@@ -104,7 +104,7 @@ def _refuse(control: str, worker_id: str, problem: str) -> None:
     named = [("worker_id", worker_id)]
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
     idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    data = {}
+    data: dict[str, Any] = {}
     with grpc.insecure_channel(control) as channel:
         try:
             for request in services.BeamFnControlStub(channel).Control(iter(answers.get, None), metadata=named):
