@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -54,6 +54,7 @@ def build(
     write_settings: WriteSettings,
     *,
     is_spread: bool = False,
+    is_awaited: bool = True,
 ) -> beam.PCollection[dict[str, Any]]:
     """Adds the graph of a build to a pipeline.
 
@@ -64,6 +65,7 @@ def build(
       plan_settings: splits, shards, classes.
       write_settings: where and how to write.
       is_spread: deal work out evenly among workers elsewhere, at the price of sending annotations about twice more.
+      is_awaited: the caller stays until the end, and cleans up; else the job does.
 
     Returns:
       The manifest.
@@ -71,7 +73,7 @@ def build(
     import apache_beam as beam
 
     from transforms.annotations.read_annotations import ReadAnnotations
-    from transforms.shards.write_shards import CommitDataset, WriteShards
+    from transforms.shards.write_shards import CommitDataset, RemoveLeftovers, WriteShards
     from transforms.splits.assign_shards import AssignShards, PlanShards
     from transforms.splits.hash_pictures import HashPictures
 
@@ -87,11 +89,12 @@ def build(
     assigned = packs | "Assign" >> AssignShards(plan)  # (shard, [pack])
     if is_spread:  # by its hash, a worker may have been given most shards
         assigned |= "Spread shards" >> beam.Reshuffle()
-    return (
+    manifest = (
         assigned
         | "Write shards" >> WriteShards(write_settings, plan)  # ShardResult
         | "Commit" >> CommitDataset(write_settings, plan)  # the manifest
     )
+    return manifest if is_awaited else manifest | "Remove leftovers" >> RemoveLeftovers(write_settings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,7 +144,7 @@ def _run(argv: Sequence[str]) -> int:
     from pipelines.clusters import check_cluster, is_cluster
     from pipelines.dataflow import check_job
     from pipelines.progress import showing
-    from pipelines.runner import has_spare_core, run_pipeline
+    from pipelines.runner import has_spare_core, is_awaited, run_pipeline
     from transforms.shards.coco_ground_truth import PARTS_FOLDER
     from transforms.shards.dataset_folder import claimed_target
     from transforms.shards.manifest import read_manifest
@@ -174,14 +177,14 @@ def _run(argv: Sequence[str]) -> int:
             final=target.final if target.claim is not None and target.folder != target.final else "",
         )
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:
-            submitted = run_pipeline(
-                lambda root: cast(
-                    None,
-                    build(root, units, rejections, plan_settings, write_settings, is_spread=is_cluster(options)),
-                ),
-                options,
-                update,
-            )
+
+            def add_steps(root: beam.Pipeline) -> None:
+                how = {"is_spread": is_cluster(options), "is_awaited": is_awaited(options)}
+                build(root, units, rejections, plan_settings, write_settings, **how)
+
+            submitted = run_pipeline(add_steps, options, update)
+        if submitted:  # it may not have written anything yet, and its place must stay known as ours
+            storage.write_whole(os.path.join(work_folder, "submitted"), submitted.encode())
     if submitted:
         print(f"{submitted} builds {target.final}; it is a dataset when its manifest.json is there.")
         return EXIT_WRITTEN

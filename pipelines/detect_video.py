@@ -39,6 +39,7 @@ EXIT_OK, EXIT_FAILED, EXIT_SOME_NOT_OK = 0, 1, 2
 _STORAGE_ERRORS = ("OSError", "FileNotFoundError", "PermissionError", "TimeoutError")
 _USER_MISTAKES = ("ModelRefused", "LabelMapRefused", "OutputRefused", *_STORAGE_ERRORS)
 # None of these may import TensorFlow: it starts threads, which do not survive a fork.
+_PLACES_OF_WORKERS = ("videos", "model", "label_map", "output")
 _WORKER_MODULES = (
     "transforms.videos.cut_videos",
     "transforms.detectors.detect_segments",
@@ -137,7 +138,7 @@ def _run(argv: Sequence[str]) -> int:
     from transforms.detections.run_manifest import described_inputs, finished_run, remember_inputs
     from transforms.detectors.remote_models import local_model
 
-    check_job(options, {"videos": values.videos, "output": values.output}, in_stock_image=False)
+    check_job(options, {name: values[name].value for name in _PLACES_OF_WORKERS}, in_stock_image=False)
     check_cluster(options)
     files = find_videos_of(values)
     with ExitStack() as stack:

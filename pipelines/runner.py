@@ -105,6 +105,12 @@ def is_local(options: PipelineOptions) -> bool:
     return _runner_name(options) in LOCAL_RUNNERS
 
 
+def is_awaited(options: PipelineOptions) -> bool:
+    """Whether this process stays until the job has ended."""
+    is_left = options.view_as(StandardOptions).no_wait_until_finish
+    return is_local(options) or not (is_left or options.view_as(GoogleCloudOptions).template_location)
+
+
 def has_spare_core(options: PipelineOptions) -> bool:
     """Whether this machine runs the pipeline and has more cores than workers."""
     return is_local(options) and options.view_as(DirectOptions).direct_num_workers < (os.cpu_count() or 1)
@@ -142,7 +148,7 @@ def run_pipeline(
     name = _runner_name(options)
     if name in REFUSED_RUNNERS:
         raise RunnerRefused(f"--runner={name} is refused: {REFUSED_RUNNERS[name]}; use DirectRunner or FlinkRunner")
-    if is_local(options):
+    if is_local(options):  # and --no_wait_until_finish means nothing: all ends with this process
         _run_locally(build, options, on_progress or (lambda counters: None))
         return ""
     if clusters.is_cluster(options):
@@ -152,10 +158,10 @@ def run_pipeline(
         quiet_beam.show_submission()
     with dataflow.submitting() if dataflow.is_dataflow(options) else nullcontext():
         result = _built(build, None, options).run()
-    template = options.view_as(GoogleCloudOptions).template_location
-    if template:
-        return f"the job that {template} describes"  # it has neither state nor metrics
-    if options.view_as(StandardOptions).no_wait_until_finish:
+    if not is_awaited(options):
+        template = options.view_as(GoogleCloudOptions).template_location
+        if template:
+            return f"the job that {template} describes"  # it has neither state nor metrics
         return f"job {result.job_id()}" if dataflow.is_dataflow(options) else "the job"
     try:
         state = result.wait_until_finish()

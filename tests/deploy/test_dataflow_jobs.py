@@ -59,8 +59,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGcs]:
+def gcs(sample: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGcs]:
     with FakeGcs("bucket") as gcs:
+        gcs.put_folder("bucket", "sample", sample)
         for name, value in gcs.environment.items():
             monkeypatch.setenv(name, value)
         yield gcs
@@ -74,18 +75,24 @@ def service(gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDataf
         yield service
 
 
-def build_flags(sample: Path, output: Path) -> list[str]:
+def build_flags(place: str | Path, output: str | Path) -> list[str]:
     return [
-        f"--annotations={sample}/annotations",
-        f"--images={sample}/images",
+        f"--annotations={place}/annotations",
+        f"--images={place}/images",
         f"--output={output}",
         "--name=shapes",
         "--num_shards=train=2,val=1",
     ]
 
 
-def detect_flags(video_sample: Path, output: Path) -> list[str]:
-    return [f"--videos={video_sample}/shapes.mp4", f"--model={video_sample}/detector", f"--output={output}"]
+BUILD = build_flags("gs://bucket/sample", "gs://bucket/datasets")
+DETECT = [
+    "--videos=gs://bucket/videos/shapes.mp4",
+    "--model=gs://bucket/videos/detector",
+    "--output=gs://bucket/found",
+    f"--sdk_container_image={DETECT_IMAGE}",
+]
+MANIFEST = "datasets/shapes/1.0.0/manifest.json"
 
 
 def job_flags(endpoint: str) -> list[str]:
@@ -109,8 +116,8 @@ class TestDescriptions:
         assert command.main([*flags, *job_flags("http://localhost:1"), f"--template_location={template}"]) == 0
         return dict(json.loads(template.read_text("utf-8")))
 
-    def test_build(self, sample: Path, tmp_path: Path, gcs: FakeGcs, capsys: pytest.CaptureFixture[str]) -> None:
-        flags = [*build_flags(sample, tmp_path / "data"), WITH_SOURCE, "--job_name=boxmill-shapes-2026-01-31"]
+    def test_build(self, tmp_path: Path, gcs: FakeGcs, capsys: pytest.CaptureFixture[str]) -> None:
+        flags = [*BUILD, WITH_SOURCE, "--job_name=boxmill-shapes-2026-01-31"]
         flags += ["--machine_type=n2-standard-4", "--num_workers=2", "--max_num_workers=20", "--disk_size_gb=50"]
         flags += ["--labels=team=vision", "--labels=airflow-version=v3-3", "--service_account_email=a@b.iam"]
         flags += [
@@ -153,8 +160,13 @@ class TestDescriptions:
     @pytest.mark.parametrize("shares_gpu", [False, True])
     def test_detect_with_a_gpu(self, video_sample: Path, tmp_path: Path, gcs: FakeGcs, shares_gpu: bool) -> None:
         services = ACCELERATOR + (";use_nvidia_mps" if shares_gpu else "")
-        flags = [*detect_flags(video_sample, tmp_path / "found"), f"--sdk_container_image={DETECT_IMAGE}"]
-        flags += [f"--dataflow_service_options={services}", "--machine_type=n1-standard-8", "--max_num_workers=4"]
+        gcs.put_folder("bucket", "videos", video_sample)
+        flags = [
+            *DETECT,
+            f"--dataflow_service_options={services}",
+            "--machine_type=n1-standard-8",
+            "--max_num_workers=4",
+        ]
         flags += ["--number_of_worker_harness_threads=2"]
         flags += [] if shares_gpu else ["--experiments=no_use_multiple_sdk_containers"]
         job = self.described(detect_video, flags, tmp_path)
@@ -194,10 +206,11 @@ class TestSubmissions:
         assert f"Created job with id: [{service.last.resource['id']}]" in result.stderr, "schedulers look for it"
         return result.stdout
 
-    def test_build(self, source: Path, sample: Path, tmp_path: Path, service: FakeDataflow) -> None:
-        printed = self.submit(source, "build", build_flags(sample, tmp_path / "cloud"), service)
+    def test_build(self, source: Path, sample: Path, tmp_path: Path, gcs: FakeGcs, service: FakeDataflow) -> None:
+        printed = self.submit(source, "build", BUILD, service)
         assert "images: 75 read" in printed
         assert "IMPORTED_TENSORFLOW False" in service.last.out
+        gcs.get_folder("bucket", "datasets", tmp_path / "cloud")
         assert build_tfrecords.main(build_flags(sample, tmp_path / "here")) == 2
         here, cloud = (
             {path.name: path.read_bytes() for path in (tmp_path / place).rglob("*.tfrecord-*")}
@@ -207,55 +220,64 @@ class TestSubmissions:
         assert here == cloud, "the same bytes as on this machine"
         assert verify([str(tmp_path / "cloud" / "shapes" / "1.0.0")]) == 0
 
-    def test_detect(self, source: Path, video_sample: Path, tmp_path: Path, service: FakeDataflow) -> None:
-        flags = [*detect_flags(video_sample, tmp_path / "found"), f"--sdk_container_image={DETECT_IMAGE}"]
-        self.submit(source, "detect", flags, service)
-        manifest = json.loads((tmp_path / "found" / "manifest.json").read_text("utf-8"))
+    def test_detect(self, source: Path, video_sample: Path, gcs: FakeGcs, service: FakeDataflow) -> None:
+        gcs.put_folder("bucket", "videos", video_sample)
+        self.submit(source, "detect", DETECT, service)
+        manifest = json.loads(gcs.get("bucket", "found/manifest.json"))
         assert manifest["counts"]["videos"] == {"ok": 1}
         assert manifest["counts"]["detections"] > 0
+
+    def test_nobody_waits(
+        self, tmp_path: Path, gcs: FakeGcs, service: FakeDataflow, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The launcher ends with the submission; the job commits, and cleans up behind it."""
+        assert build_tfrecords.main([*BUILD, *job_flags(service.url), WITH_SOURCE, "--no_wait_until_finish"]) == 0
+        assert f"job {service.last.resource['id']} builds gs://bucket/datasets/shapes/1.0.0" in capsys.readouterr().out
+        assert MANIFEST not in gcs.names("bucket")
+        assert service.last.ended.wait(120)
+        assert service.last.state == "JOB_STATE_DONE", service.last.error
+        gcs.get_folder("bucket", "datasets", tmp_path)
+        assert verify([str(tmp_path / "shapes" / "1.0.0")]) == 0
+        assert build_tfrecords.main([*BUILD, *job_flags(service.url), WITH_SOURCE]) == 2
+        assert "is already built from these inputs; nothing was done" in capsys.readouterr().out
+        assert len(service.jobs) == 1
 
 
 class TestMistakes:
     """What would fail on the workers does fail on the fake's, and is told before if it can be."""
 
-    def build(self, sample: Path, tmp_path: Path, service: FakeDataflow, *flags: str) -> int:
-        return build_tfrecords.main([*build_flags(sample, tmp_path / "data"), *job_flags(service.url), *flags])
+    def build(self, service: FakeDataflow, *flags: str) -> int:
+        return build_tfrecords.main([*BUILD, *job_flags(service.url), *flags])
 
-    def test_no_source(
-        self, sample: Path, tmp_path: Path, service: FakeDataflow, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert self.build(sample, tmp_path, service) == build_tfrecords.EXIT_FAILED
+    def test_no_source(self, service: FakeDataflow, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.build(service) == build_tfrecords.EXIT_FAILED
         assert "Dataflow's workers do not have Boxmill; give --setup_file=./setup.py" in capsys.readouterr().err
         assert not service.jobs
 
     def test_without_the_check_the_workers_would_lack_it(
-        self, sample: Path, tmp_path: Path, service: FakeDataflow, monkeypatch: pytest.MonkeyPatch
+        self, service: FakeDataflow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(dataflow, "_check_code", lambda options: None)
         with pytest.raises(PipelineFailed, match="No module named 'transforms'") as failed:
-            self.build(sample, tmp_path, service)
+            self.build(service)
         assert failed.value.kind == "ModuleNotFoundError"
         assert service.last.state == "JOB_STATE_FAILED"
 
-    def test_too_many_rejects_have_their_exit_code(self, sample: Path, tmp_path: Path, service: FakeDataflow) -> None:
-        assert self.build(sample, tmp_path, service, WITH_SOURCE, "--max_reject_ratio=0") == 3
-        assert not list(tmp_path.rglob("manifest.json"))
+    def test_too_many_rejects_have_their_exit_code(self, gcs: FakeGcs, service: FakeDataflow) -> None:
+        assert self.build(service, WITH_SOURCE, "--max_reject_ratio=0") == 3
+        assert MANIFEST not in gcs.names("bucket")
 
-    def test_refused_by_the_service(
-        self, sample: Path, tmp_path: Path, service: FakeDataflow, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_refused_by_the_service(self, service: FakeDataflow, capsys: pytest.CaptureFixture[str]) -> None:
         service.refusal = 403
-        assert self.build(sample, tmp_path, service, WITH_SOURCE) == build_tfrecords.EXIT_FAILED
+        assert self.build(service, WITH_SOURCE) == build_tfrecords.EXIT_FAILED
         assert "Dataflow refuses the job: 403" in capsys.readouterr().err
 
-    def test_a_job_of_this_name_is_active(
-        self, sample: Path, tmp_path: Path, gcs: FakeGcs, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_job_of_this_name_is_active(self, gcs: FakeGcs, capsys: pytest.CaptureFixture[str]) -> None:
         with FakeDataflow({}, runs_jobs=False) as service:
             flags = [WITH_SOURCE, "--no_wait_until_finish", "--job_name=boxmill-shapes-2026-01-31"]
-            assert self.build(sample, tmp_path, service, *flags) == 0
+            assert self.build(service, *flags) == 0
             assert f"job {service.last.resource['id']} builds " in capsys.readouterr().out
-            assert self.build(sample, tmp_path, service, *flags) == build_tfrecords.EXIT_FAILED
+            assert self.build(service, *flags) == build_tfrecords.EXIT_FAILED
             assert "There is already active job named boxmill-shapes-2026-01-31" in capsys.readouterr().err
 
     def test_flags_read_by_a_step(self, tmp_path: Path, service: FakeDataflow) -> None:

@@ -15,6 +15,7 @@ from transforms.images.check_image import ImagePolicy
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.records import Rejection
 from transforms.shards.commit_dataset import commit_dataset
+from transforms.shards.dataset_folder import remove_leftovers
 from transforms.shards.earlier_shard import EarlierShards
 from transforms.shards.manifest import BuildIdentity, NotADataset, read_manifest
 from transforms.shards.prefetch import MAX_THREADS, Pace
@@ -194,3 +195,25 @@ class CommitDataset(beam.PTransform):
             | "Gather results" >> beam.combiners.ToList()
             | "Commit dataset" >> beam.Map(_commit, self.plan, self.settings)
         )
+
+
+@dataclass
+class RemoveLeftovers(beam.PTransform):
+    """The manifest to itself, when what only an unfinished build needs is gone: for jobs that nobody waits for.
+
+    The shuffle keeps the commit for good: were it to run again, it would look for what is removed here.
+    """
+
+    settings: WriteSettings
+
+    def expand(self, manifests: beam.PCollection[dict[str, object]]) -> beam.PCollection[dict[str, object]]:
+        return (
+            manifests
+            | "Keep commit" >> beam.Reshuffle()
+            | "Remove files" >> beam.Map(_without_leftovers, self.settings.final or self.settings.folder)
+        )
+
+
+def _without_leftovers(manifest: dict[str, object], folder: str) -> dict[str, object]:
+    remove_leftovers(folder)
+    return manifest
