@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 
-from pipelines import build_tfrecords, dataflow
+from pipelines import build_tfrecords, dataflow, quiet_beam
 from pipelines.flags import UsageError
 from tests.fake_gcs import FakeGcs
 
@@ -164,3 +165,12 @@ def test_without_the_libraries_of_the_cloud(capsys: pytest.CaptureFixture[str]) 
     arguments = ["--annotations=a", "--output=b", "--name=c", "--runner=DataflowRunner"]
     assert build_tfrecords.main(arguments) == build_tfrecords.EXIT_FAILED
     assert "is not installed; run pip install 'boxmill[gcp]'" in capsys.readouterr().err
+
+
+def test_schedulers_read_the_jobs_id_from_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    quiet_beam.show_submission()
+    client = logging.getLogger("apache_beam.runners.dataflow.internal.apiclient")
+    client.info("sdk_pipeline_options: %s", {"many": "lines"})
+    client.info("Created job with id: [%s]", "2026-01-31_7")
+    client.warning("a bucket is public")
+    assert caplog.messages == ["Created job with id: [2026-01-31_7]", "a bucket is public"]

@@ -10,7 +10,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.runner import run_pipeline
+from pipelines.runner import is_awaited, run_pipeline
 
 
 def test_a_run_that_is_killed_leaves_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,3 +23,17 @@ def test_a_run_that_is_killed_leaves_no_temporary_folder(tmp_path: Path, monkeyp
 
     run_pipeline(build, PipelineOptions([]))
     assert seen == [[]]
+
+
+@pytest.mark.parametrize(
+    ("flags", "awaited"),
+    [
+        ([], True),
+        (["--no_wait_until_finish"], True),  # a local pipeline ends with its process
+        (["--runner=FlinkRunner"], True),
+        (["--runner=FlinkRunner", "--no_wait_until_finish"], False),
+        (["--runner=DataflowRunner", "--template_location=gs://bucket/job"], False),
+    ],
+)
+def test_which_runs_are_awaited(flags: list[str], awaited: bool) -> None:
+    assert is_awaited(PipelineOptions(flags)) == awaited
