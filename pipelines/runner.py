@@ -106,9 +106,10 @@ def is_local(options: PipelineOptions) -> bool:
 
 
 def is_awaited(options: PipelineOptions) -> bool:
-    """Whether this process stays until the job has ended."""
+    """Whether this process stays until the job has ended: with clusters it always does."""
     is_left = options.view_as(StandardOptions).no_wait_until_finish
-    return is_local(options) or not (is_left or options.view_as(GoogleCloudOptions).template_location)
+    template = options.view_as(GoogleCloudOptions).template_location
+    return is_local(options) or clusters.is_cluster(options) or not (is_left or template)
 
 
 def has_spare_core(options: PipelineOptions) -> bool:

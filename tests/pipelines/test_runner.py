@@ -30,8 +30,9 @@ def test_a_run_that_is_killed_leaves_no_temporary_folder(tmp_path: Path, monkeyp
     [
         ([], True),
         (["--no_wait_until_finish"], True),  # a local pipeline ends with its process
-        (["--runner=FlinkRunner"], True),
-        (["--runner=FlinkRunner", "--no_wait_until_finish"], False),
+        (["--runner=FlinkRunner", "--no_wait_until_finish"], True),
+        (["--runner=DataflowRunner"], True),
+        (["--runner=DataflowRunner", "--no_wait_until_finish"], False),
         (["--runner=DataflowRunner", "--template_location=gs://bucket/job"], False),
     ],
 )
