@@ -262,3 +262,14 @@ def test_places_without_anything(
     more = [f"--images={images}"] if images else []
     assert build_tfrecords.main([f"--annotations={annotations}", *more, "--output=gs://out", "--name=a"]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_goes_on_with_a_dataset_in_the_cloud(gcs: FakeGcs, expected: dict[str, bytes]) -> None:
+    """No shard is written again: the storage copies them."""
+    assert remote() == 2
+    assert remote("--version=1.1.0", "--previous=gs://out/data/mix/1.0.0") == 2
+    manifest = json.loads(gcs.get("out", "data/mix/1.1.0/manifest.json"))
+    assert manifest["previous"]["bytes"]["written"] == 0
+    old = {name.removeprefix("mix/1.0.0/"): data for name, data in expected.items() if ".tfrecord-" in name}
+    found = {name.removeprefix("data/mix/1.1.0/"): gcs.get("out", name) for name in gcs.names("out")}
+    assert {name: data for name, data in found.items() if name in old} == old
