@@ -50,6 +50,12 @@ def test_records_import_nothing_of_ours() -> None:
     assert not {name for name in imported(ROOT / "transforms/records.py") if name.startswith("transforms")}
 
 
+def test_storage_knows_no_stage() -> None:
+    for path in modules("transforms/storage"):
+        ours = {name for name in imported(path) if name.startswith("transforms.")}
+        assert not {name for name in ours if name.split(".")[1] != "storage"}, module_name(path)
+
+
 def test_stages_do_not_import_each_others_beam_modules() -> None:
     beam_modules = {module_name(path): path for path in modules("transforms") if meets_beam(path)}
     assert beam_modules

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,6 +144,23 @@ def test_interrupted_builds_are_resumed(
         number, _, split = ledger.partition("/images-")[2][: -len("-of-00000.parquet")][::-1].partition("-")
         shard = next((name for name in shards if f"{split[::-1]}.tfrecord-{number[::-1]}" in name), None)
         assert shard is None or shards[shard] == again[shard]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objects", [2, 6, 10])
+def test_killed_builds_are_resumed(gcs: FakeGcs, expected: dict[str, bytes], objects: int) -> None:
+    gcs.latency = 0.05
+    paths = ("--sources=gs://in/mix/sources.yaml", "--class_map=gs://in/mix/classes.csv", "--output=gs://out/data")
+    run = subprocess.Popen([sys.executable, "-m", "pipelines.cli", "build", *paths, *FLAGS])
+    while len(gcs.names("out")) < objects:
+        assert run.poll() is None
+        time.sleep(0.005)
+    run.kill()
+    run.wait()
+    gcs.latency = 0.0
+    assert f"{PLACE}/manifest.json" not in gcs.names("out")
+    assert remote() == 2
+    assert_same(dataset(gcs), expected)
 
 
 def test_outages_are_survived(gcs: FakeGcs, expected: dict[str, bytes]) -> None:

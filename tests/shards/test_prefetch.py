@@ -26,6 +26,15 @@ def test_results_come_in_order(executor: ThreadPoolExecutor, count: int) -> None
     assert list(prefetch(range(count), load, lambda result: 1, executor)) == [(n, n * n) for n in range(count)]
 
 
+def test_loads_known_to_wait_overlap_from_the_start() -> None:
+    pace = Pace(fewest_tasks=8)
+    assert pace.tasks == 8
+    pace.measure(items=1, size=1, load_seconds=1e-6, waited=0, passed=1)
+    assert pace.tasks == 8
+    pace.measure(items=1, size=1 << 30, load_seconds=1, waited=1, passed=1)
+    assert pace.tasks < 8  # memory is bounded all the same
+
+
 def test_slow_loads_overlap(executor: ThreadPoolExecutor) -> None:
     lock = threading.Lock()
     running = most = 0

@@ -37,11 +37,12 @@ class Pace:
 
     Attributes:
       has_spare_core: see above.
+      fewest_tasks: so many run ahead from the start, where every load is known to wait for another machine.
       tasks: how many run ahead; with none, the consumer loads by itself.
       task_items: how many items a task has.
     """
 
-    def __init__(self, max_bytes: int = MAX_BYTES_AHEAD, has_spare_core: bool = True):
+    def __init__(self, max_bytes: int = MAX_BYTES_AHEAD, has_spare_core: bool = True, fewest_tasks: int = 0):
         self._max_bytes = max_bytes
         self.has_spare_core = has_spare_core
         self._item_seconds = 0.0
@@ -49,7 +50,8 @@ class Pace:
         self._items, self._waited, self._passed = 0, 0.0, 0.0
         self._before: tuple[int, float] | None = None  # tasks and rate before the trial that is under way
         self._pause = 0
-        self.tasks = 0
+        self._fewest_tasks = fewest_tasks
+        self.tasks = fewest_tasks
         self.task_items = 1
 
     def measure(self, items: int, size: int, load_seconds: float, waited: float, passed: float) -> None:
@@ -70,7 +72,7 @@ class Pace:
         self._items, self._waited, self._passed = self._items + items, self._waited + waited, self._passed + passed
         if self._passed >= _LOOK_SECONDS:
             self._look()
-        self.tasks = min(self.tasks, MAX_THREADS, fitting // self.task_items)
+        self.tasks = min(max(self.tasks, self._fewest_tasks), MAX_THREADS, fitting // self.task_items)
 
     def _look(self) -> None:
         rate, share = self._items / self._passed, self._waited / self._passed

@@ -10,6 +10,7 @@ from typing import cast
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from transforms import storage
 from transforms.annotations.packs import PackedImage, decode_pack
 from transforms.images.check_image import ImagePolicy
 from transforms.ledger.ledger_rows import ImageRow
@@ -93,7 +94,9 @@ class _WriteShardDoFn(beam.DoFn):
 
     def setup(self) -> None:
         self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="read-image")
-        self._pace = Pace(has_spare_core=self._settings.has_spare_core)
+        roots = [*self._settings.image_roots.values(), *sum(self._settings.annotation_roots.values(), ())]
+        is_far = any(map(storage.is_remote, roots))
+        self._pace = Pace(has_spare_core=self._settings.has_spare_core, fewest_tasks=MAX_THREADS if is_far else 0)
         self._file_executor = (
             ThreadPoolExecutor(1, thread_name_prefix="write-file") if self._settings.has_spare_core else None
         )

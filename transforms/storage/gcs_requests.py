@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 import google_crc32c
+from urllib3.exceptions import HTTPError
 
 from transforms.storage.file_system import FileTooLarge
 from transforms.storage.gcs_errors import error_of, in_plain_words, unreachable
@@ -74,7 +75,9 @@ class GcsConnection:
             "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
             "retries": False,
         }
-        self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        self._manager = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        self._pool = self._manager.connection_from_url(self._endpoint)
+        self._is_anonymous = isinstance(self._credentials, AnonymousCredentials)
 
     def object_path(self, bucket: str, name: str) -> str:
         """The path of an object's resource; of all objects if the name is ""."""
@@ -111,17 +114,17 @@ class GcsConnection:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _send(self, path: str, url: str, byte_range: str, max_bytes: int | None) -> tuple[int, Answer]:
-        from urllib3.exceptions import HTTPError
-
-        address = self._endpoint + path
         # With this, GCS gives the bytes as they are stored.
         headers = {"Accept-Encoding": "gzip", "User-Agent": "boxmill"}
         if byte_range:
             headers["Range"] = f"bytes={byte_range}"
-        with in_plain_words(url):
-            self._credentials.before_request(self._auth_request, "GET", address, headers)
+        if not self._is_anonymous:
+            with in_plain_words(url):
+                self._credentials.before_request(self._auth_request, "GET", self._endpoint + path, headers)
         try:
-            response = self._pool.request("GET", address, headers=headers, preload_content=False, decode_content=False)
+            response = self._pool.urlopen(
+                "GET", path, headers=headers, retries=False, preload_content=False, decode_content=False
+            )
             try:
                 found = {name.lower(): value for name, value in response.headers.items()}
                 size = int(found.get("content-length", 0))
