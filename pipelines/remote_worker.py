@@ -106,30 +106,32 @@ def _refuse(control: str, worker_id: str, problem: str) -> None:
     idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
     data: dict[str, Any] = {}
     with grpc.insecure_channel(control) as channel:
+        runner = services.BeamFnControlStub(channel)
         try:
-            for request in services.BeamFnControlStub(channel).Control(iter(answers.get, None), metadata=named):
-                answer = messages.InstructionResponse(instruction_id=request.instruction_id)
-                if request.HasField("register"):
-                    answer.register.SetInParent()
+            for request in runner.Control(iter(answers.get, None), metadata=named):
+                if request.HasField("process_bundle"):
+                    asked = messages.GetProcessBundleDescriptorRequest(
+                        process_bundle_descriptor_id=request.process_bundle.process_bundle_descriptor_id
+                    )
+                    descriptor = runner.GetProcessBundleDescriptor(asked, metadata=named)
                     # A runner waits for minutes until its data are asked for, whatever was answered.
-                    for address in _data_addresses(request.register) - data.keys():
+                    for address in _data_addresses(descriptor) - data.keys():
                         stub = services.BeamFnDataStub(grpc.insecure_channel(address))
                         data[address] = stub.Data(iter(idle.get, None), metadata=named)
-                else:
-                    answer.error = f"{REFUSED}: {problem}"
-                answers.put(answer)
+                answers.put(
+                    messages.InstructionResponse(instruction_id=request.instruction_id, error=f"{REFUSED}: {problem}")
+                )
         except grpc.RpcError:
             pass  # the runner has let go of this worker
     os._exit(1)  # whatever still waits
 
 
-def _data_addresses(register: Any) -> set[str]:
-    """Where the data of bundles come from."""
+def _data_addresses(descriptor: Any) -> set[str]:
+    """Where the data of a bundle come from."""
     from apache_beam.portability.api import beam_fn_api_pb2 as messages
 
     ports = (
         messages.RemoteGrpcPort.FromString(transform.spec.payload)
-        for descriptor in register.process_bundle_descriptor
         for transform in descriptor.transforms.values()
         if transform.spec.urn in ("beam:runner:source:v1", "beam:runner:sink:v1")
     )
