@@ -19,7 +19,6 @@ from transforms.planning.build_estimate import READ_THREADS
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER
 from transforms.shards.prefetch import Pace
-from transforms.shards.shard_member import ShardMember
 from transforms.shards.write_shard import write_shard
 from transforms.shards.write_shards import WriteSettings
 from transforms.splits.assign_shards import assign_pack, index_pack
@@ -156,7 +155,7 @@ def _write(
             rejected = 0
             begun = time.perf_counter()
             for key, part in shards.items():
-                members = [ShardMember(entry.key, entry.unpack()) for entry in part if isinstance(entry, PackedImage)]
+                members = [entry for entry in part if isinstance(entry, PackedImage)]
                 files = file_executor if settings.has_spare_core else None
                 write_shard(key, members, sample.plan.shards, shard_settings, executor, pace, count, files)
             rounds.append(time.perf_counter() - begun)

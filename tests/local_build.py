@@ -19,7 +19,6 @@ from transforms.images.local_image_store import LocalImageStore
 from transforms.ledger.counts import Counts, check_closing
 from transforms.records import AnnotatedImage, ReadContext, Reading, Rejection
 from transforms.shards.shard_ledger import write_rejected
-from transforms.shards.shard_member import ShardMember
 from transforms.shards.write_shard import ShardSettings, write_shard
 from transforms.splits.assign_shards import assign_pack, index_pack
 from transforms.splits.build_plan import BuildPlan, PlanSettings, make_plan
@@ -76,9 +75,7 @@ def build_locally(
                 rejections = [entry for entry in entries if isinstance(entry, Rejection)]
                 results.append(write_rejected(rejections, str(folder), ""))
             else:
-                members = [
-                    ShardMember(entry.key, entry.unpack()) for entry in entries if isinstance(entry, PackedImage)
-                ]
+                members = [entry for entry in entries if isinstance(entry, PackedImage)]
                 results.append(write_shard(key, members, plan.shards, shard_settings, executor))
     counts = Counts.total(result.counts for result in results)
     check_closing(plan.shards.counts, counts)

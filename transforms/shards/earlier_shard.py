@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from transforms import storage
 from transforms.annotations.example_fields import values_of
+from transforms.annotations.packs import PackedImage
 from transforms.examples import feature_keys as keys
 from transforms.examples.example_message import parse_example
 from transforms.examples.wire_format import BYTES
@@ -30,7 +31,6 @@ from transforms.shards.previous_dataset import PreviousDataset
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES
 from transforms.shards.reuse_file import reuse_file
 from transforms.shards.shard_ledger import result_in
-from transforms.shards.shard_member import ShardMember
 from transforms.shards.shard_result import ShardResult
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardKey, ShardPlan
@@ -85,7 +85,7 @@ class EarlierShard:
 
     def unchanged(
         self,
-        members: Sequence[ShardMember],
+        members: Sequence[PackedImage],
         plan: ShardPlan,
         files: InputFiles,
         is_mixed: bool,
@@ -105,8 +105,8 @@ class EarlierShard:
         stamps = read_stamps(self._dataset.folder, self._dataset.fingerprint, self.file.number, len(self.rows)).tolist()
         positions = {inputs.key: position for position, inputs in enumerate(self.inputs)}
 
-        def look(member: ShardMember) -> KeptImage | None:
-            key_hash, image = order_hash(member.key), member.image
+        def look(member: PackedImage) -> KeptImage | None:
+            key_hash, image = order_hash(member.key), member.unpack()
             position = positions.get(key_hash)
             if position is None:
                 return None
@@ -129,12 +129,12 @@ class EarlierShard:
         found = zip(members, pool.map(look, members), strict=True)
         return {member.key: kept for member, kept in found if kept is not None}
 
-    def is_whole(self, members: Sequence[ShardMember], kept: Mapping[str, KeptImage]) -> bool:
+    def is_whole(self, members: Sequence[PackedImage], kept: Mapping[str, KeptImage]) -> bool:
         """Whether the shard's file may stay: its records are those of all members, and of no others."""
         records = sum(self.rows[image.position].status != "rejected" for image in kept.values())
         return len(kept) == len(members) and records == self.result.records
 
-    def records_made_again(self, members: Sequence[ShardMember], kept: Mapping[str, KeptImage]) -> int:
+    def records_made_again(self, members: Sequence[PackedImage], kept: Mapping[str, KeptImage]) -> int:
         """How many of its records are those of members that are not as they were."""
         written = {inputs.key for inputs, row in zip(self.inputs, self.rows, strict=True) if row.status != "rejected"}
         return sum(member.key not in kept and order_hash(member.key) in written for member in members)

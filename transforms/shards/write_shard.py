@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from transforms import storage
+from transforms.annotations.packs import PackedImage
 from transforms.examples import feature_keys as keys
 from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_objects
 from transforms.examples.class_ids import ClassIds
@@ -46,7 +47,6 @@ from transforms.shards.prefetch import Pace, prefetch
 from transforms.shards.previous_dataset import WITH_MASKS_KEY
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES, frame_record
 from transforms.shards.shard_ledger import ShardLedger, read_result
-from transforms.shards.shard_member import ShardMember
 from transforms.shards.shard_result import ShardResult, ledger_file_name, shard_file_name
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH
 from transforms.splits.reading_index import order_hash
@@ -114,7 +114,7 @@ class _Kept(NamedTuple):
 
 def write_shard(
     key: ShardKey,
-    members: Sequence[ShardMember],
+    members: Sequence[PackedImage],
     plan: ShardPlan,
     settings: ShardSettings,
     executor: ThreadPoolExecutor,
@@ -149,22 +149,22 @@ def write_shard(
     path = os.path.join(settings.folder, writer.result.file)
     if earlier is not None and earlier.is_whole(ordered, kept):
         for member in ordered:
-            on_image(writer.keep(member, _Kept(kept[member.key], b"")), 0)
+            on_image(writer.keep(member.key, member.unpack(), _Kept(kept[member.key], b"")), 0)
         earlier.reuse(path, writer.result)
         writer.write_ledger()
         return writer.result
 
-    def load(member: ShardMember) -> tuple[int, _Loaded | _Kept | ImageRefused]:
-        """Reads the files of an image, unless its record is there; with their stamp."""
-        image = member.image
+    def load(member: PackedImage) -> tuple[AnnotatedImage, int, _Loaded | _Kept | ImageRefused]:
+        """Unpacks an image and reads its files, unless its record is there; with their stamp."""
+        image = member.unpack()
         if earlier is not None and (unchanged := kept.get(member.key)) is not None:
-            return unchanged.stamp, _Kept(unchanged, earlier.payload(unchanged))
+            return image, unchanged.stamp, _Kept(unchanged, earlier.payload(unchanged))
         beside, stored = files.stamps_beside(image), None
         try:
             stored, existing = files.read(image)
             checked = check_image(stored.data, settings.image_policy)
         except ImageRefused as refused:
-            return files.joined_stamp(image, files.stamp_of_refused(image, stored, refused), beside), refused
+            return image, files.joined_stamp(image, files.stamp_of_refused(image, stored, refused), beside), refused
         stamp = files.joined_stamp(image, stored.stamp, beside)
         mask_files = files.read_masks(image)
         near = None
@@ -173,15 +173,15 @@ def write_shard(
         sha256 = hashlib.sha256(checked.data).hexdigest()
         source = stored.data if existing is None else existing.payload
         digest = files_digest(source, sha256 if source is checked.data else "", mask_files)
-        return stamp, _Loaded(stored, checked, sha256, mask_files, digest, existing, near)
+        return image, stamp, _Loaded(stored, checked, sha256, mask_files, digest, existing, near)
 
     with open_atomic(path, file_executor) as file:
-        for member, (stamp, loaded) in prefetch(ordered, load, _loaded_bytes, executor, pace):
+        for member, (image, stamp, loaded) in prefetch(ordered, load, _loaded_bytes, executor, pace):
             buffers: list[bytes] | None
             if isinstance(loaded, _Kept):
-                row, buffers = writer.keep(member, loaded), [loaded.payload] if loaded.payload else None
+                row, buffers = writer.keep(member.key, image, loaded), [loaded.payload] if loaded.payload else None
             else:
-                buffers, row = writer.add(member, loaded, stamp)
+                buffers, row = writer.add(member.key, image, loaded, stamp)
             if buffers is not None:
                 file.write(frame_record(buffers))
             on_image(row, sum(map(len, buffers or ())))
@@ -195,8 +195,8 @@ def write_shard(
     return writer.result
 
 
-def _loaded_bytes(stamped: tuple[int, _Loaded | _Kept | ImageRefused]) -> int:
-    loaded = stamped[1]
+def _loaded_bytes(stamped: tuple[AnnotatedImage, int, _Loaded | _Kept | ImageRefused]) -> int:
+    loaded = stamped[2]
     if isinstance(loaded, ImageRefused):
         return 0
     if isinstance(loaded, _Kept):
@@ -222,11 +222,11 @@ class _ShardWriter:
         self._stamps: list[int] = []
 
     def add(
-        self, member: ShardMember, loaded: _Loaded | ImageRefused, stamp: int
+        self, key: str, image: AnnotatedImage, loaded: _Loaded | ImageRefused, stamp: int
     ) -> tuple[list[bytes] | None, ImageRow]:
         """Encodes one image, or refuses it; either way it is accounted for."""
         self._stamps.append(stamp)
-        image, checksum = member.image, order_hash(member.key)
+        checksum = order_hash(key)
         try:
             if isinstance(loaded, ImageRefused):
                 raise loaded
@@ -236,8 +236,8 @@ class _ShardWriter:
             masks = self._encode_masks(checked, loaded, geometry, is_kept)
             maps = encode_maps(image, loaded.checked, geometry, loaded.mask_files, self._settings.class_ids)
         except ImageRefused as refused:
-            return None, self._account_rejected(member, refused)
-        source_id = self._plan.source_id(member.key, image.image_id)
+            return None, self._account_rejected(key, image, refused)
+        source_id = self._plan.source_id(key, image.image_id)
         class_ids = self._settings.class_ids
         features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
         of_image, remarks = image_level_features(image, class_ids)
@@ -301,14 +301,14 @@ class _ShardWriter:
         )
         return buffers, row
 
-    def keep(self, member: ShardMember, kept: _Kept) -> ImageRow:
+    def keep(self, key: str, image: AnnotatedImage, kept: _Kept) -> ImageRow:
         """Accounts for an image that is as it was; only what its annotation's place is called may be new."""
         assert self._earlier is not None
-        image, position = member.image, kept.image.position
+        position = kept.image.position
         row, inputs = self._earlier.rows[position], self._earlier.inputs[position]
         self._stamps.append(kept.image.stamp)
         if row.status == "rejected":
-            return self._account_rejected(member, ImageRefused(Reason(row.reasons[0]), row.detail))
+            return self._account_rejected(key, image, ImageRefused(Reason(row.reasons[0]), row.detail))
         class_names = self._earlier.hand_over(kept.image, kept.payload, self.result) if kept.payload else []
         if self._ground_truth is not None:
             self._ground_truth.keep(self._earlier.ground_truth_lines(kept.image))
@@ -378,8 +378,8 @@ class _ShardWriter:
             return None
         return encode_masks(checked, loaded.checked, geometry, loaded.mask_files, with_rles)
 
-    def _account_rejected(self, member: ShardMember, refused: ImageRefused) -> ImageRow:
-        image, checksum = member.image, order_hash(member.key)
+    def _account_rejected(self, key: str, image: AnnotatedImage, refused: ImageRefused) -> ImageRow:
+        checksum = order_hash(key)
         row = ImageRow(
             image.source,
             image.annotation_file,

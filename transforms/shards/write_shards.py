@@ -23,7 +23,6 @@ from transforms.shards.prefetch import MAX_THREADS, Pace
 from transforms.shards.previous_dataset import PreviousDataset
 from transforms.shards.remote_target import replace_dataset
 from transforms.shards.shard_ledger import write_rejected
-from transforms.shards.shard_member import ShardMember
 from transforms.shards.shard_result import ShardResult
 from transforms.shards.write_shard import ShardSettings, existing_shard, write_shard
 from transforms.splits.build_plan import BuildPlan
@@ -121,10 +120,9 @@ class _WriteShardDoFn(beam.DoFn):
             _shards_reused.inc()
             _images_done.inc(result.counts.images_read)
         else:
-            members = [ShardMember(entry.key, entry.unpack()) for entry in cast(list[PackedImage], entries)]
             result = write_shard(
                 key,
-                members,
+                cast(list[PackedImage], entries),
                 plan.shards,
                 settings,
                 self._executor,
