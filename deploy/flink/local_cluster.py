@@ -44,8 +44,9 @@ _TASK_MANAGER_MEMORY = {
     "task.off-heap.size": "0m",
     "framework.heap.size": "128m",
     "framework.off-heap.size": "128m",
-    "network.min": "64m",
-    "network.max": "64m",
+    # One TaskManager may have to do the work of two.
+    "network.min": "128m",
+    "network.max": "128m",
     "managed.size": "128m",
     "jvm-metaspace.size": "256m",
     "jvm-overhead.min": "192m",
@@ -153,7 +154,7 @@ def _start(cluster: Cluster, packages: Packages, workers: int, rpc: int, artifac
         address = f"127.0.0.{number + 1}"
         hosts = folder / f"hosts-{number}"
         hosts.write_text(f"127.0.0.1 localhost {socket.gethostname()}\n{address} {_POOL_HOST}\n")
-        limits = ["-Xmx384m", "-XX:MaxMetaspaceSize=256m", "-XX:MaxDirectMemorySize=256m"]
+        limits = ["-Xmx384m", "-XX:MaxMetaspaceSize=256m", "-XX:MaxDirectMemorySize=320m"]
         names = [f"-Djdk.net.hosts.file={hosts}", *flink, _TASK_MANAGER, *configured]
         name = f"taskmanager-{number}"
         cluster.start(name, [*java, *limits, *names, "-D", f"taskmanager.resource-id={name}"])
