@@ -187,7 +187,7 @@ def _configuration(cluster: Cluster, rpc: int) -> str:
         "io.tmp.dirs": cluster.folder,
         # A worker that died costs a retry, a while after it; that a TaskManager did is noticed soon.
         "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": 2,
+        "restart-strategy.fixed-delay.attempts": 3,
         "restart-strategy.fixed-delay.delay": "5 s",
         "cluster.registration.error-delay": 500,
         "cluster.registration.refused-registration-delay": 500,
