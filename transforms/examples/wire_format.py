@@ -52,6 +52,20 @@ def _entry_head(key: str, kind: Kind, list_length: int) -> bytes:
     return _FIELD_1 + encode_varint(len(entry) + list_length) + entry
 
 
+@lru_cache(maxsize=1 << 14)
+def _numbers_head(key: str, kind: Kind, length: int) -> bytes:
+    """All of a map entry that comes before its packed numbers."""
+    if not length:
+        return _entry_head(key, kind, 0)
+    head = _value_head(length)
+    return _entry_head(key, kind, len(head) + length) + head
+
+
+@lru_cache(maxsize=1 << 10)
+def _floats(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}f")
+
+
 @lru_cache(maxsize=1 << 12)
 def _value_head(length: int) -> bytes:
     return _FIELD_1 + encode_varint(length)
@@ -68,9 +82,8 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
     for key in _in_order(tuple(features)):
         kind, values = features[key]
         if kind != BYTES:
-            packed = struct.pack(f"<{len(values)}f", *values) if kind == FLOAT else _pack_varints(values)  # type: ignore[arg-type]
-            body = _value_head(len(packed)) + packed if packed else b""
-            pending += (_entry_head(key, kind, len(body)), body)
+            packed = _floats(len(values)).pack(*values) if kind == FLOAT else _pack_varints(values)  # type: ignore[arg-type]
+            pending += (_numbers_head(key, kind, len(packed)), packed)
             continue
         parts = _bytes_list(values)  # type: ignore[arg-type]
         pending.append(_entry_head(key, kind, sum(map(len, parts))))

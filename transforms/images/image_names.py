@@ -83,6 +83,9 @@ def candidate_names(file_name: str) -> list[str]:
     image for it, though the image may lie in a folder of images within its folder. A name of some labeller's machine
     ("C:\\Users\\kim\\a.jpg", "../images/a.jpg") has its suffixes, longest first.
     """
+    if _PLAIN.fullmatch(file_name):
+        place, slash, base = file_name.rpartition("/")
+        return [file_name, *(f"{place}{slash}{folder}/{base}" for folder in IMAGE_FOLDERS)]
     parts, left_root = name_parts(file_name)
     suffixes = ["/".join(parts[start:]) for start in range(len(parts) if left_root else 1)]
     if parts and not left_root:

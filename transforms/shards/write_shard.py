@@ -51,11 +51,13 @@ from transforms.shards.shard_result import ShardResult, ledger_file_name, shard_
 from transforms.splits.content_groups import NO_PERCEPTUAL_HASH
 from transforms.splits.reading_index import order_hash
 from transforms.splits.shard_plan import ShardKey, ShardPlan
-from transforms.storage.atomic_file import open_atomic, write_atomically
+from transforms.storage.atomic_file import AtomicFile, open_atomic, write_atomically
 from transforms.storage.remote_claim import Claim
 from transforms.storage.remote_file import sha256_of_file
 
 MAX_PICTURE_BYTES = 256 << 20
+# Records are written so many at a time: the pictures of each would push what encodes the next one out of the cache.
+_BYTES_AT_ONCE = 1 << 20
 _NOT_IN_MAP = "class {!r} is not in the class map"
 
 
@@ -176,15 +178,23 @@ def write_shard(
         return image, stamp, _Loaded(stored, checked, sha256, mask_files, digest, existing, near)
 
     with open_atomic(path, file_executor) as file:
+        waiting: list[list[bytes]] = []
+        waiting_bytes = 0
         for member, (image, stamp, loaded) in prefetch(ordered, load, _loaded_bytes, executor, pace):
             buffers: list[bytes] | None
             if isinstance(loaded, _Kept):
                 row, buffers = writer.keep(member.key, image, loaded), [loaded.payload] if loaded.payload else None
             else:
                 buffers, row = writer.add(member.key, image, loaded, stamp)
+            size = sum(map(len, buffers or ()))
+            on_image(row, size)
             if buffers is not None:
-                file.write(frame_record(buffers))
-            on_image(row, sum(map(len, buffers or ())))
+                waiting.append(buffers)
+                waiting_bytes += size
+            if waiting_bytes >= _BYTES_AT_ONCE:
+                _write_records(file, waiting)
+                waiting, waiting_bytes = [], 0
+        _write_records(file, waiting)
         if settings.claim is not None:
             settings.claim.check()
         file.commit()
@@ -193,6 +203,11 @@ def write_shard(
         writer.result.made_again = earlier.records_made_again(members, kept)
     writer.write_ledger()
     return writer.result
+
+
+def _write_records(file: AtomicFile, records: Sequence[Sequence[bytes]]) -> None:
+    for buffers in records:
+        file.write(frame_record(buffers))
 
 
 def _loaded_bytes(stamped: tuple[AnnotatedImage, int, _Loaded | _Kept | ImageRefused]) -> int:
