@@ -42,7 +42,9 @@ setup(
         "pillow>=11.3,<13",
         "pyarrow>=18,<26",
         "pyyaml>=6,<7",
+        "requests>=2.31,<3",
         "rich>=13,<16",
+        "urllib3>=2,<3",
         "zstandard>=0.21,<1",
     ],
     extras_require={

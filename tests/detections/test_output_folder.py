@@ -82,8 +82,10 @@ def test_the_manifest_is_written_once(tmp_path: Path) -> None:
     assert read_manifest(folder.path) is None
     commit(folder, MANIFEST)
     assert read_manifest(folder.path) == MANIFEST
+    commit(folder, MANIFEST)  # a second attempt of the same run
     with pytest.raises(FileExistsError):
-        commit(folder, MANIFEST)
+        commit(folder, {**MANIFEST, "counts": {}})
+    assert read_manifest(folder.path) == MANIFEST
     uncommit(folder)
     assert read_manifest(folder.path) is None
     uncommit(folder)

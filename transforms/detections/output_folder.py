@@ -220,7 +220,7 @@ def commit(folder: OutputFolder, manifest: Mapping[str, Any]) -> None:
     """Writes the manifest over all videos, which makes the folder complete.
 
     Raises:
-      FileExistsError: somebody else has.
+      FileExistsError: somebody else has written another.
     """
     path, data = os.path.join(folder.path, MANIFEST_FILE), manifest_bytes(manifest)
     try:
