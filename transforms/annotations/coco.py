@@ -12,6 +12,7 @@ import math
 import posixpath
 from array import array
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -95,7 +96,7 @@ def portions(stream: BinaryIO, context: ReadContext) -> Iterator[CocoPortion]:
         with io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
             collector.collect(text)
     except (JsonError, UnicodeDecodeError) as error:
-        file = CocoFile(context.source, context.annotation_file, context.with_masks, (), {})
+        file = CocoFile(context.source, context.annotation_file, context.with_masks)
         detail = f"no readable COCO JSON: {error}"
         yield CocoPortion(file, ready=(file.reject(Reason.ANNOTATION_UNREADABLE, detail),))
         return
@@ -107,6 +108,7 @@ class _Collector:
 
     def __init__(self, context: ReadContext):
         self._context = context
+        self._file = CocoFile(context.source, context.annotation_file, context.with_masks)
         self._groups = SpilledGroups()
         self._plain = PlainObjects()
         self._class_names: dict[str, str] = {}
@@ -154,7 +156,9 @@ class _Collector:
         if position.startswith("annotations"):
             problems = (BoxProblem(position, "", "", "dropped", reason, detail),)
         is_image = position.startswith("images")
-        self._rejections.append(self._reject(reason, detail, file_name, image_id, is_image=is_image, problems=problems))
+        self._rejections.append(
+            self._file.reject(reason, detail, file_name, image_id, is_image=is_image, problems=problems)
+        )
 
     def _add_category(self, position: str, entry: dict[str, Any]) -> None:
         class_id, name = as_id(entry.get("id")), entry.get("name")
@@ -248,7 +252,7 @@ class _Collector:
                 self._groups.append(image_id, (CAPTION, caption.strip()))
             else:
                 detail = f"{position} has the caption {quote(caption)}"
-                self._rejections.append(self._reject(Reason.FIELD_MISSING, detail, image_id=image_id))
+                self._rejections.append(self._file.reject(Reason.FIELD_MISSING, detail, image_id=image_id))
         else:
             return False
         return True
@@ -285,28 +289,13 @@ class _Collector:
         companions = self._context.companions
         return stem if companions is None or companions.names(stem) else ""
 
-    def _reject(
-        self,
-        reason: str,
-        detail: str,
-        file_name: str = "",
-        image_id: str = "",
-        *,
-        is_image: bool = False,
-        problems: tuple[BoxProblem, ...] = (),
-    ) -> Rejection:
-        source, file = self._context.source, self._context.annotation_file
-        return Rejection(reason, detail, file_name, image_id, is_image, problems, source, file)
-
     def portions(self, repairs: tuple[str, ...]) -> Iterator[CocoPortion]:
-        file = CocoFile(
-            self._context.source,
-            self._context.annotation_file,
-            self._context.with_masks,
-            repairs,
-            self._class_names,
-            frozenset(self._stuff),
-            _repeated(self._box_ids),
+        file = replace(
+            self._file,
+            repairs=repairs,
+            class_names=self._class_names,
+            stuff=frozenset(self._stuff),
+            repeated_ids=_repeated(self._box_ids),
         )
         declared = DeclaredClasses(
             tuple(self._declared), tuple(self._keypoints.items()), tuple(self._skeletons.items())

@@ -6,7 +6,7 @@ that the readings of a huge file, which one worker must go through, are made on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -49,8 +49,8 @@ class CocoFile:
     source: str
     annotation_file: str
     with_masks: bool
-    repairs: tuple[str, ...]
-    class_names: dict[str, str]
+    repairs: tuple[str, ...] = ()
+    class_names: Mapping[str, str] = field(default_factory=dict)
     stuff: frozenset[str] = frozenset()
     repeated_ids: frozenset[int] = frozenset()
 
