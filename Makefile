@@ -37,9 +37,11 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+## format: the code in form, and the files that are made of it
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m deploy.dataflow.metadata
 
 $(GARDEN)/.ready:
 	$(PYTHON) -m venv $(GARDEN)

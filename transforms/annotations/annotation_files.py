@@ -305,13 +305,14 @@ def companion_digests(files: Sequence[AnnotationFile]) -> dict[str, str]:
     They are in the files' folders and those above, up to the root; what is read depends on them.
     """
     found: dict[str, str] = {}
+    own = [pattern for name in {file.format for file in files if file.format} for pattern in FORMATS[name].companions]
     for root, folder in sorted({companions_place(file.path, file.relative) for file in files}):
         companions = FolderCompanions(root, folder)
         for place in companions.upwards():
             where = os.path.normpath(os.path.join(folder, place))
             for name in companions.names(place):
                 relative = os.path.normpath(os.path.join(where, name))
-                if relative not in found and _is_read_beside(relative):
+                if relative not in found and _is_read_beside(relative, own):
                     file = companions.open(os.path.join(place, name))
                     if file is not None:
                         with file:
@@ -319,10 +320,12 @@ def companion_digests(files: Sequence[AnnotationFile]) -> dict[str, str]:
     return found
 
 
-def _is_read_beside(relative: str) -> bool:
-    stem, suffix = os.path.splitext(os.path.basename(relative).lower())
-    if any(fnmatch.fnmatchcase(stem + suffix, pattern) for pattern in _OTHER_FILES):
-        return False
+def _is_read_beside(relative: str, own: Sequence[str]) -> bool:
+    """Whether a file may tell something of annotations of formats with these companions."""
+    name = os.path.basename(relative).lower()
+    stem, suffix = os.path.splitext(name)
+    if any(fnmatch.fnmatchcase(name, pattern) for pattern in _OTHER_FILES):
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in own)
     is_list = suffix == ".txt" and bool(split_of_name(stem))
     return suffix in _COMPANION_SUFFIXES or is_list or _is_companion(relative)
 

@@ -11,6 +11,7 @@ MODULES = {
     "cvat": "cvat",
     "datumaro": "datumaro",
     "dota": "dota",
+    "imagefolder": "imagefolder",
     "kitti": "kitti",
     "label_studio": "label_studio",
     "labelbox": "labelbox",

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
+from transforms.annotations.descriptions import MAX_CLASSES, DescriptionError, declared_classes, load_description
 from transforms.annotations.fields import is_text, quote
 from transforms.annotations.line_files import (
     FileRefused,
@@ -32,16 +33,12 @@ from transforms.annotations.shapes import bounds
 from transforms.annotations.source_splits import split_of_name, split_of_path
 from transforms.annotations.yolo_dataset import (
     CLASS_LISTS,
-    MAX_CLASSES,
     YAML_SUFFIXES,
-    DescriptionError,
     YoloDataset,
-    declared_classes,
     find_dataset,
     images_of_folders,
     is_description,
     listed_images,
-    load_description,
     parse_description,
     place_of,
     unlabelled_images,

@@ -12,23 +12,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import yaml
-
-from transforms.annotations.fields import clean_class_name, is_text, quote
+from transforms.annotations.descriptions import (
+    DescriptionError,
+    declared_classes,
+    description_text,
+    load_description,
+    numbered_names,
+)
+from transforms.annotations.fields import clean_class_name, quote
 from transforms.annotations.source_splits import split_of_name
-from transforms.annotations.text_encoding import LAST_RESORT, decode_text
 from transforms.images.image_names import IMAGE_SUFFIXES, name_parts
-from transforms.ledger.reasons import Reason
 from transforms.records import Companions, DeclaredClasses
 
 YAML_SUFFIXES = (".yaml", ".yml")
 CLASS_LISTS = ("obj.names", "classes.txt", "_darknet.labels")
-MAX_CLASSES = 100_000
 _SPLIT_KEYS = ("train", "val", "valid", "test")
-
-
-class DescriptionError(ValueError):
-    """A dataset's description that cannot be read; the message holds its name and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +55,6 @@ class YoloDataset:
         return declared_classes(dict(enumerate(self.class_names)), self.keypoint_names)
 
 
-def declared_classes(names: Mapping[int, str], keypoints: tuple[str, ...] = ()) -> DeclaredClasses:
-    """Classes numbered from 0, declared from 1; of numbers with one name the first counts."""
-    ids: dict[str, int] = {}
-    for number, name in sorted(names.items()):
-        if name and is_text(name):
-            ids.setdefault(name, number + 1)
-    return DeclaredClasses(tuple(ids.items()), tuple((name, keypoints) for name in ids) if keypoints else ())
-
-
 def find_dataset(companions: Companions) -> YoloDataset | DescriptionError:
     """Looks for descriptions from a label file's folder up to the root; the nearest counts."""
     splits: dict[tuple[str, str], str] = {}
@@ -83,13 +72,13 @@ def find_dataset(companions: Companions) -> YoloDataset | DescriptionError:
 def _described(companions: Companions, folder: str, names: tuple[str, ...]) -> YoloDataset | None:
     for name in names:
         if name.lower().endswith(YAML_SUFFIXES):
-            text, repairs = _text(companions.read(posixpath.join(folder, name)) or b"", name)
+            text, repairs = description_text(companions.read(posixpath.join(folder, name)) or b"", name)
             if is_description(text):
                 return replace(parse_description(text, name), repairs=repairs)
     lists = [name for name in CLASS_LISTS if name in names] or [name for name in names if name.endswith(".names")]
     if not lists:
         return None
-    text, repairs = _text(companions.read(posixpath.join(folder, lists[0])) or b"", lists[0])
+    text, repairs = description_text(companions.read(posixpath.join(folder, lists[0])) or b"", lists[0])
     return YoloDataset(lists[0], tuple(map(clean_class_name, text.rstrip().splitlines())), repairs=repairs)
 
 
@@ -106,7 +95,7 @@ def parse_description(text: str, name: str) -> YoloDataset:
       DescriptionError: no such file.
     """
     content = load_description(text, name)
-    class_names = tuple(clean_class_name(text) for text in _texts(content.get("names"), f"names of {name}"))
+    class_names = tuple(clean_class_name(text) for text in numbered_names(content.get("names"), f"names of {name}"))
     shape = content.get("kpt_shape") or (0, 0)
     if not (isinstance(shape, list | tuple) and len(shape) == 2 and all(type(number) is int for number in shape)):
         raise DescriptionError(f"kpt_shape of {name} is {quote(shape)}, not [number of keypoints, 2 or 3]")
@@ -115,42 +104,10 @@ def parse_description(text: str, name: str) -> YoloDataset:
         raise DescriptionError(f"kpt_shape of {name} is {quote(shape)}, not [number of keypoints, 2 or 3]")
     given = content.get("kpt_names")
     given = next(iter(given.values()), None) if isinstance(given, dict) else given
-    names = tuple(_texts(given, f"kpt_names of {name}")) if given else ()
+    names = tuple(numbered_names(given, f"kpt_names of {name}")) if given else ()
     if len(names) != keypoints:
         names = tuple(f"keypoint_{number}" for number in range(keypoints))
     return YoloDataset(name, class_names, (keypoints, dimensions), names)
-
-
-def load_description(text: str, name: str) -> dict[str, Any]:
-    """The mapping that a YAML file holds.
-
-    Raises:
-      DescriptionError: no such file.
-    """
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DescriptionError(f"{name} is no readable YAML: {quote(str(error))}") from None
-    if not isinstance(content, dict):
-        raise DescriptionError(f"{name} is no mapping")
-    return content
-
-
-def _text(data: bytes, name: str) -> tuple[str, tuple[str, ...]]:
-    try:
-        text, encoding = decode_text(data)
-    except UnicodeError as error:
-        raise DescriptionError(f"{name} is no readable text: {error}") from None
-    return text, (Reason.ENCODING_CP949,) if encoding == LAST_RESORT else ()
-
-
-def _texts(value: Any, what: str) -> list[str]:
-    """A list of texts, or a mapping of numbers to texts with "" for numbers left out."""
-    if isinstance(value, dict) and all(type(key) is int and 0 <= key < MAX_CLASSES for key in value):
-        value = [value.get(number, "") for number in range(max(value, default=-1) + 1)]
-    if not isinstance(value, list) or not all(isinstance(item, str | int | float) for item in value):
-        raise DescriptionError(f"{what} are {quote(value)}, not a list of names")
-    return [str(item) for item in value]
 
 
 def listed_images(lines: Sequence[str]) -> list[str]:
@@ -164,7 +121,7 @@ def _add_lists(splits: dict[tuple[str, str], str], companions: Companions, folde
         split = split_of_name(posixpath.splitext(name)[0]) if name.lower().endswith(".txt") else ""
         if not split:
             continue
-        text, _ = _text(companions.read(posixpath.join(folder, name)) or b"", name)
+        text, _ = description_text(companions.read(posixpath.join(folder, name)) or b"", name)
         for path in listed_images(text.splitlines()):
             key = place_of(path)
             splits[key] = split if splits.get(key, split) == split else ""
