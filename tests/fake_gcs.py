@@ -124,6 +124,8 @@ class FakeGcs:
       faults: still to come; a test adds to it.
       denied: status (401, 403) by bucket and method, "*" for all methods.
       requests: all so far.
+      token_seconds: how long an access token lives; ``/token`` gives them.
+      tokens_left: how many more there are; then the grant counts as revoked.
     """
 
     def __init__(self, *buckets: str, latency: float = 0.0):
@@ -131,6 +133,8 @@ class FakeGcs:
         self.faults: list[Fault] = []
         self.denied: dict[tuple[str, str], int] = {}
         self.requests: list[Request] = []
+        self.token_seconds = 3600
+        self.tokens_left = 1_000_000
         self.lock = threading.RLock()
         self.uploads: dict[str, Upload] = {}
         self._buckets: dict[str, dict[str, StoredObject]] = {name: {} for name in buckets}
@@ -231,6 +235,14 @@ class FakeGcs:
             raise Refused(409, "Your previous request to create the named bucket succeeded and you already own it.")
         self._buckets[name] = {}
         return bucket_resource(name)
+
+    def give_token(self) -> _Answer:
+        """As https://datatracker.ietf.org/doc/html/rfc6749#section-5 has it."""
+        if not self.tokens_left:
+            revoked = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
+            return _json(revoked, 400)
+        self.tokens_left -= 1
+        return _json({"access_token": "token", "expires_in": self.token_seconds, "token_type": "Bearer"})
 
     def find(self, bucket: str, name: str, query: dict[str, str], method: str = "GET") -> StoredObject:
         objects = self.bucket(bucket, method)
@@ -454,6 +466,8 @@ def _answer(gcs: FakeGcs, method: str, target: str, headers: dict[str, str], bod
     query = dict(parse_qsl(query_text, keep_blank_values=True))
     headers = {name.lower(): value for name, value in headers.items()}
     try:
+        if path == "/token":
+            return gcs.give_token()
         if path == "/batch/storage/v1":
             return _batch(gcs, headers["content-type"], body)
         if path.startswith("/upload/"):

@@ -97,12 +97,18 @@ class GcsConnection:
         """
         deadline = time.monotonic() + RETRY_SECONDS
         pause = FIRST_PAUSE
+        may_renew = not self._is_anonymous
         while True:
             error: OSError
             try:
                 status, answer = self._send(path, url, byte_range, max_bytes)
                 if status in (200, 206):
                     return answer
+                if status == 401 and may_renew:  # the storage may take a token for expired before this machine does
+                    may_renew = False
+                    with in_plain_words(url):
+                        self._credentials.refresh(self._auth_request)
+                    continue
                 error = error_of(status, answer.body.decode("utf-8", "replace"), url)
                 if status not in _TRANSIENT:
                     raise error
