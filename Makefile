@@ -61,7 +61,8 @@ cloud: $(CLOUD)/.ready
 
 ## dataflow-test: jobs for Dataflow, submitted to a service on this machine and run by its worker
 dataflow-test: $(CLOUD)/.ready
-	$(CLOUD)/bin/python -m pytest tests/deploy tests/pipelines/test_dataflow.py
+	$(CLOUD)/bin/python -m pytest tests/deploy/test_dataflow_jobs.py tests/deploy/test_dataflow_template.py \
+		tests/pipelines/test_dataflow.py
 
 $(AIRFLOW)/.ready: deploy/airflow/requirements.txt
 	test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)

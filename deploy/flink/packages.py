@@ -68,10 +68,10 @@ def _fetch_flink(scratch: Path) -> Path:
     [archive] = download.iterdir()
     with tarfile.open(archive) as package:
         for member in package:
-            path = Path(member.name)
-            if path.parent.name == "lib" and path.name.startswith(_CLUSTER_JARS) and member.isfile():
-                member.name = path.name
-                package.extract(member, jars, filter="data")
+            path, content = Path(member.name), package.extractfile(member)
+            if content and path.parent.name == "lib" and path.name.startswith(_CLUSTER_JARS):
+                with content, (jars / path.name).open("wb") as jar:
+                    shutil.copyfileobj(content, jar)
     return jars
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -53,8 +53,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "build", "--no-isolation", "--sdist", "--outdir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
     [package] = folder.glob("*.tar.gz")
-    with tarfile.open(package) as archive:
-        archive.extractall(folder, filter="data")
+    shutil.unpack_archive(package, folder)
     return folder / package.name.removesuffix(".tar.gz")
 
 
