@@ -17,14 +17,15 @@ BOXES = 5
 CLASSES = 10
 
 
-def make_pictures(target_bytes: int) -> list[bytes]:
-    """A few JPEGs of about ``target_bytes``: smooth shapes with as much noise as that takes."""
+def make_pictures(target_bytes: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> list[bytes]:
+    """A few JPEGs of about ``target_bytes``, of a size (width, height) in pixels: smooth shapes with noise."""
+    width, height = size
     generator = np.random.default_rng(0)
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    rows, columns = np.mgrid[0:height, 0:width]
     pictures = []
     for index in range(PICTURES):
         base = 128 + 60 * np.sin(columns / (20 + index))[..., None] * np.cos(rows / (15 + index))[..., None]
-        noise = generator.normal(0, 25, (HEIGHT, WIDTH, 3))
+        noise = generator.normal(0, 25, (height, width, 3))
         image = Image.fromarray(np.clip(base + noise, 0, 255).astype(np.uint8))
         low, high, data = 1, 95, b""
         while low <= high:
@@ -48,13 +49,18 @@ def make_outline(generator: np.random.Generator, box: tuple[float, float, float,
 
 
 def write_dataset(
-    folder: Path, images: int, target_bytes: int = 100_000, boxes: int = BOXES, outline_points: int = 0
+    folder: Path,
+    images: int,
+    target_bytes: int = 100_000,
+    boxes: int = BOXES,
+    outline_points: int = 0,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> None:
     """Writes ``images`` JPEG files to ``folder/images`` and COCO boxes, and outlines, to ``folder/instances.json``."""
     (folder / "images").mkdir(parents=True)
-    pictures = make_pictures(target_bytes)
+    pictures = make_pictures(target_bytes, size)
     generator = np.random.default_rng(1)
-    corners = generator.integers(0, (WIDTH - 200, HEIGHT - 200), (images, boxes, 2)).tolist()
+    corners = generator.integers(0, (size[0] - 200, size[1] - 200), (images, boxes, 2)).tolist()
     sides = generator.integers(10, 200, (images, boxes, 2)).tolist()
     entries, annotations = [], []
     for index in range(images):
@@ -64,7 +70,7 @@ def write_dataset(
         segment = b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
         with open(folder / "images" / name, "wb") as file:
             file.write(picture[:2] + segment + picture[2:])
-        entries.append({"id": index + 1, "file_name": name, "width": WIDTH, "height": HEIGHT})
+        entries.append({"id": index + 1, "file_name": name, "width": size[0], "height": size[1]})
         for box in range(boxes):
             (x, y), (width, height) = corners[index][box], sides[index][box]
             annotations.append(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 EXIT_OK, EXIT_FAILED, EXIT_SOME_NOT_OK = 0, 1, 2
 # A full disk is no fault of the program either, nor is a storage that cannot be reached.
 _STORAGE_ERRORS = ("OSError", "FileNotFoundError", "PermissionError", "TimeoutError")
-_USER_MISTAKES = ("ModelRefused", "LabelMapRefused", "OutputRefused", *_STORAGE_ERRORS)
+_USER_MISTAKES = ("ModelRefused", "LabelMapRefused", "OutputRefused", "ClaimRefused", *_STORAGE_ERRORS)
 # None of these may import TensorFlow: it starts threads, which do not survive a fork.
 _PLACES_OF_WORKERS = ("videos", "model", "label_map", "output")
 _WORKER_MODULES = (
@@ -154,7 +154,7 @@ def _run(argv: Sequence[str]) -> int:
         if manifest is not None:
             print(f"{folder.path} already holds the detections of these videos; nothing was done.")
             return _exit_code(manifest)
-        settings = _with_log_folder(values, settings)
+        settings = replace(_with_log_folder(values, settings), claim=folder.claim)
         is_resumed = folder.has_findings(settings)
         uncommit(folder)
         counters: Counter[str] = Counter()
@@ -163,7 +163,6 @@ def _run(argv: Sequence[str]) -> int:
             def on_progress(now: Counter[str]) -> None:
                 counters.update(now - counters)
                 update(now)
-                folder.require_claim()
 
             inputs = described_inputs(files)
             submitted = run_pipeline(

@@ -25,8 +25,7 @@ from tests.videos.shape_clips import write_shapes_clip
 from transforms.detections import output_folder
 from transforms.detectors import detect_segments
 from transforms.detectors.demo_model import write_shapes_detector
-from transforms.storage import gcs_requests, lease
-from transforms.storage.lease import held_lease
+from transforms.storage import gcs_requests, remote_claim
 
 Capture = pytest.CaptureFixture[str]
 EVERYTHING = ("--exports=coco,mot,jsonl,yolo,tfrecord", "--as_annotations", "--annotated_video", "--segment_seconds=1")
@@ -112,7 +111,7 @@ def test_a_run_that_broke_goes_on_inside_the_video(
             detect(capsys)
     assert "manifest.json" not in results(gcs)
     gcs.put("bucket", "out/.boxmill/lock", b"of a run that had no time to give it back")
-    monkeypatch.setattr(lease, "DEAD_SECONDS", 1.0)
+    monkeypatch.setattr(remote_claim, "SILENCE_SECONDS", 1.0)
     again = detect(capsys)
     assert again.segments == (4, 2)
     assert results(gcs) == local
@@ -184,7 +183,7 @@ def test_a_run_whose_folder_was_taken_over_stops(workers: tuple[str, ...], gcs: 
     gcs.faults.append(Fault("hang", path="in/second.mkv\\?", times=1000, seconds=15))  # it has not ended by then
     _, error = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "another run has taken over gs://bucket/out" in error
+    assert "has taken over, since this one did not answer" in error
     assert gcs.get("bucket", "out/.boxmill/lock") == b"of another run"
     assert "out/manifest.json" not in gcs.names("bucket")
 
@@ -204,7 +203,7 @@ REFUSALS = {
     "no rights to results": ({"output": "gs://closed/out"}, "Storage Object User on bucket closed"),
     "results may not be written": ({"output": "gs://read-only/out"}, "cannot write to gs://read-only/out: no access"),
     "foreign folder": ({"output": "gs://bucket/in"}, "gs://bucket/in is not empty and holds no detections"),
-    "another run": ({"output": "gs://bucket/busy"}, "another run is writing to gs://bucket/busy"),
+    "another run": ({"output": "gs://bucket/busy"}, ") is writing to gs://bucket/busy"),
     "no such bucket of logs": ({"logdir": "gs://none/log"}, "--logdir=gs://none/log cannot be written: there is no"),
     "other storage of results": ({"output": "s3://bucket/out"}, "must be a local path or a folder in Google Cloud"),
     "remote font": ({"font": "gs://bucket/a.ttf"}, "--font=gs://bucket/a.ttf must be a local path"),
@@ -215,14 +214,14 @@ REFUSALS = {
 def test_mistakes_are_told_in_one_sentence(
     case: str, capsys: Capture, gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(remote_claim, "BEAT_SECONDS", 0.2)
     changes, expected = REFUSALS[case]
     gcs.put("closed", "in/a.mp4", b"")
     gcs.put("read-only", "other", b"")
     gcs.denied = {("closed", "*"): 403, ("read-only", "POST"): 403}
     videos, model, output = IN_BUCKET
     flags = {"videos": videos, "model": model, "output": output, **changes}
-    with held_lease("gs://bucket/busy/.boxmill/lock"):
+    with remote_claim.claimed("gs://bucket/busy/.boxmill/lock"):
         before = gcs.names("bucket")
         begun = time.monotonic()
         code = detect_video.main([f"--{name}={value}" for name, value in flags.items()])

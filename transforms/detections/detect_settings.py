@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from transforms.storage.remote_claim import Claim
 from transforms.videos.cut_settings import CutSettings
 
 # Detections below this score are not kept, unless the user asks for lower ones: so that a higher --min_score needs no
@@ -64,6 +65,7 @@ class DetectSettings:
       segment_limit_seconds: how long the decoder of one segment may keep the model waiting, in all.
       log_folder: for TensorBoard, of this run; "" for none.
       boxmill_version: of this program.
+      claim: on the folder of results, if it is remote; work is stored only while no other run has it.
     """
 
     output: str
@@ -82,11 +84,21 @@ class DetectSettings:
     segment_limit_seconds: float = 600.0
     log_folder: str = ""
     boxmill_version: str = ""
+    claim: Claim | None = None
 
     @property
     def floor(self) -> float:
         """The lowest score that is stored."""
         return STORED_FLOOR if self.min_score >= STORED_FLOOR else 0.0
+
+    def check_claim(self) -> None:
+        """Makes sure, by a request to remote storage, that no other run has taken the folder of results over.
+
+        Raises:
+          ClaimRefused: one has.
+        """
+        if self.claim is not None:
+            self.claim.check()
 
     def inference_key(self) -> str:
         """Equal keys, equal raw detections of a segment."""

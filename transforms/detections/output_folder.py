@@ -35,7 +35,7 @@ from transforms.detections.segment_findings import (
     parse_findings,
 )
 from transforms.storage.atomic_file import TEMPORARY_SUFFIX, sync_folder
-from transforms.storage.lease import Lease, LeaseTaken, held_lease
+from transforms.storage.remote_claim import Claim, ClaimRefused, claimed
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
@@ -139,18 +139,10 @@ class ClaimedFolder(OutputFolder):
     """A folder of results that this run alone writes to.
 
     Attributes:
-      lease: of remote storage.
+      claim: on it, if it is remote.
     """
 
-    lease: Lease | None = None
-
-    def require_claim(self) -> None:
-        """Raises OutputRefused when another run has taken the folder over."""
-        if self.lease is not None and self.lease.is_lost:
-            raise OutputRefused(
-                f"another run has taken over {self.path}, since this one could not reach it for a while; run again "
-                "when that one has ended"
-            )
+    claim: Claim | None = None
 
 
 @contextmanager
@@ -163,20 +155,20 @@ def claimed_output(path: str) -> Iterator[ClaimedFolder]:
     folder = OutputFolder(storage.absolute(path))
     lock = os.path.join(folder.work, "lock")
     with ExitStack() as stack:
-        lease = None
+        claim = None
         try:
             _refuse_foreign_folder(folder)
             if storage.is_remote(path):
-                lease = stack.enter_context(held_lease(lock))
+                claim = stack.enter_context(claimed(lock))
             else:
                 stack.enter_context(_flocked(lock))
         except OSError as error:
             raise OutputRefused(f"cannot write to {path}: {error.strerror}; choose another --output") from None
-        except LeaseTaken:
+        except ClaimRefused as refused:
             raise OutputRefused(
-                f"another run is writing to {path}; wait for it to end, or choose another --output"
+                f"{refused} is writing to {path}; wait for it to end, or choose another --output"
             ) from None
-        yield ClaimedFolder(folder.path, lease)
+        yield ClaimedFolder(folder.path, claim)
 
 
 @contextmanager
@@ -187,7 +179,7 @@ def _flocked(path: str) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LeaseTaken(path) from None
+            raise ClaimRefused("another run") from None
         yield
     finally:
         os.close(descriptor)

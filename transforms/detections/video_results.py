@@ -134,6 +134,7 @@ def write_results(
         else:
             manifest = _write_probed(new, video, video.probe, name, outcomes, settings)
         Path(new.path, MANIFEST_FILE).write_bytes(manifest_bytes(manifest))
+        settings.check_claim()
         new.put_in_place()
     return manifest
 

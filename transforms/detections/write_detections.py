@@ -41,6 +41,7 @@ def finish_video(
 
 def _commit(manifests: list[dict[str, Any]], settings: DetectSettings, inputs: Mapping[str, Any]) -> dict[str, Any]:
     manifest = run_manifest(manifests, settings, inputs)
+    settings.check_claim()
     commit(OutputFolder(settings.output), manifest)
     return manifest
 

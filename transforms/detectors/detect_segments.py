@@ -126,6 +126,7 @@ class _DetectSegmentDoFn(beam.DoFn):
         findings = infer(part, model, settings, files, times)
         if findings.timed_out:
             path = folder.attempt(part.fingerprint, segment, settings)
+        settings.check_claim()
         save_findings(path, findings)
         _count_inferred(findings, times, model.detector.batch_size)
         seconds = time.monotonic() - begun
