@@ -17,7 +17,7 @@ def steps(listed_images: int) -> list[Step]:
         return counters["images_read"] if is_read else max(listed_images, counters["images_read"])
 
     def write_total(counters: Counter[str]) -> int | None:
-        return counters["images_read"] or None
+        return counters["images_read"] - counters["readings_united"] or None
 
     return [
         Step("reading", "images", lambda counters: counters["images_read"], read_total),

@@ -34,6 +34,7 @@ from transforms.annotations.coco_images import (
     PANOPTIC,
     PROBLEM,
     SEGMENT,
+    SEGMENTS,
     CocoFile,
     CocoPortion,
     Entry,
@@ -67,6 +68,7 @@ from transforms.records import (
 
 SUFFIXES = (".json",)
 FILES_PER_UNIT = 1
+FILES_SHARE_IMAGES = True  # instances, keypoints, captions and panoptic maps of the same pictures
 MASK_FOLDERS = ("{stem}", ".")  # of panoptic maps
 # Of a portion: so much is made into readings at once.
 MAX_IMAGES = 2000
@@ -244,7 +246,7 @@ class _Collector:
 
     def _add_of_image(self, position: str, image_id: str, entry: dict[str, Any]) -> bool:
         """Adds what is said of the image as a whole; False if that is nothing."""
-        if isinstance(entry.get("segments_info"), list):
+        if isinstance(entry.get(SEGMENTS), list):
             self._add_panoptic(position, image_id, entry)
         elif "caption" in entry:
             caption = entry["caption"]
@@ -262,8 +264,8 @@ class _Collector:
         name = entry.get("file_name")
         path = self._map_path(name) if isinstance(name, str) and name else ""
         segments = []
-        for index, segment in enumerate(entry["segments_info"]):
-            place = f"{position}.segments_info[{index}]"
+        for index, segment in enumerate(entry[SEGMENTS]):
+            place = f"{position}.{SEGMENTS}[{index}]"
             segment_id = segment.get("id") if isinstance(segment, dict) else None
             if type(segment_id) is not int:
                 detail = f"a segment needs an id, it is {quote(segment)}"

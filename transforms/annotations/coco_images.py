@@ -29,6 +29,7 @@ from transforms.records import (
 IMAGE, OBJECT, SEGMENT, PROBLEM = "image", "object", "segment", "problem"
 CAPTION, PANOPTIC = "caption", "panoptic"
 _OF_ANNOTATIONS = (OBJECT, SEGMENT, PROBLEM)
+SEGMENTS = "segments_info"
 
 Entry = tuple[Any, ...]
 
@@ -98,6 +99,11 @@ class CocoPortion:
         rows = iter(self.plain.tolist())
         for (image_id, entries), count in zip(self.groups, self.counts, strict=True):
             yield from _image(image_id, _with_plain(entries, islice(rows, count)), self.file)
+
+
+def is_segment(position: str) -> bool:
+    """Whether the object at a position of a file is a segment of a panoptic map."""
+    return f".{SEGMENTS}[" in position
 
 
 def _with_plain(entries: Sequence[Entry], rows: Iterable[Entry]) -> Sequence[Entry]:

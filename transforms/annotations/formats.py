@@ -15,7 +15,8 @@ from transforms.records import Portion, ReadContext, Reading
 class FormatModule(Protocol):
     """What a format's module has; see ``AnnotationFormat``.
 
-    It may also have COMPANIONS, IS_FILE_PER_IMAGE, MASK_FOLDERS, NAME_PATTERNS and a function ``portions``.
+    It may also have COMPANIONS, FILES_SHARE_IMAGES, IS_FILE_PER_IMAGE, MASK_FOLDERS, NAME_PATTERNS and a function
+    ``portions``.
     """
 
     @property
@@ -49,6 +50,8 @@ class AnnotationFormat:
         file is one worker's work.
       mask_folders: where its mask pictures lie, as seen from an annotation file; ``{stem}`` is that file's name without
         its suffix. Changed pictures in them make another dataset.
+      files_share_images: what several files say of one image is united, see ``united_images``; without it an image that
+        two files name is refused.
     """
 
     name: str
@@ -61,6 +64,7 @@ class AnnotationFormat:
     patterns: tuple[str, ...] = ()
     portions: Callable[[BinaryIO, ReadContext], Iterator[Portion]] | None = None
     mask_folders: tuple[str, ...] = ()
+    files_share_images: bool = False
 
     @classmethod
     def of(cls, name: str, module: FormatModule) -> AnnotationFormat:
@@ -75,6 +79,7 @@ class AnnotationFormat:
             getattr(module, "NAME_PATTERNS", ()),
             getattr(module, "portions", None),
             getattr(module, "MASK_FOLDERS", ()),
+            getattr(module, "FILES_SHARE_IMAGES", False),
         )
 
     def claims_name(self, name: str) -> bool:

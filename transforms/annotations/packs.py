@@ -133,10 +133,14 @@ def decode_pack(pack: bytes) -> list[Entry]:
 
 def pack_readings(readings: Iterable[Reading], namespace: str = "") -> Iterator[bytes]:
     """Cuts a stream of readings into packs of bounded size; for ``namespace`` see ``pack_entry``."""
+    return encode_packs(pack_entry(reading, namespace) for reading in readings)
+
+
+def encode_packs(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """Cuts a stream of entries into packs of bounded size."""
     batch: list[Entry] = []
     boxes = 0
-    for reading in readings:
-        entry = pack_entry(reading, namespace)
+    for entry in entries:
         batch.append(entry)
         boxes += entry.boxes_read if isinstance(entry, PackedImage) else 1
         if len(batch) >= MAX_IMAGES or boxes >= MAX_BOXES:

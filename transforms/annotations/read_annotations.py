@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
@@ -12,6 +13,7 @@ from apache_beam.metrics import Metrics
 from transforms.annotations.annotation_files import ReadUnit, format_of_unit
 from transforms.annotations.companion_files import ANNOTATION_FOLDERS, FolderCompanions, companions_place
 from transforms.annotations.packs import decode_portion, encode_pack, encode_portion, pack_readings
+from transforms.annotations.unite_images import UniteImages
 from transforms.images.image_names import IMAGE_SUFFIXES, image_key, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
 from transforms.images.open_image_store import open_image_store
@@ -154,16 +156,39 @@ class ReadAnnotations(beam.PTransform):
     rejections: Sequence[Rejection] = ()
 
     def expand(self, root: beam.pvalue.PBegin) -> beam.PCollection[bytes]:
-        whole = [unit for unit in self.units if format_of_unit(unit).portions is None]
-        huge = [unit for unit in self.units if format_of_unit(unit).portions is not None]
-        parts = []
-        if whole:
-            units = root | "List units" >> beam.Create(whole, reshuffle=len(whole) > 1)
-            parts.append(units | "Read units" >> beam.ParDo(_ReadUnitDoFn()))
-        if huge:
-            files = root | "List huge files" >> beam.Create(huge, reshuffle=len(huge) > 1)
-            portions = files | "Go through" >> beam.ParDo(_GoThroughDoFn()) | "Share out" >> beam.Reshuffle()
-            parts.append(portions | "Read portions" >> beam.ParDo(_ReadPortionDoFn()))
+        sharing, others = parted_units(self.units)
+        parts = _read(root, others, "")
+        if sharing:
+            shared = _read(root, sharing, " that share images") | "All packs that share images" >> beam.Flatten()
+            parts.append(shared | "Unite images" >> UniteImages())
         if self.rejections:
             parts.append(root | "List refused files" >> beam.Create([encode_pack(list(self.rejections))]))
         return parts[0] if len(parts) == 1 else parts | "All packs" >> beam.Flatten()
+
+
+def parted_units(units: Iterable[ReadUnit]) -> tuple[list[ReadUnit], list[ReadUnit]]:
+    """The units of sources that have several files of which each may tell more of the same images; and all others."""
+    candidates: defaultdict[str, list[ReadUnit]] = defaultdict(list)
+    sharing: list[ReadUnit] = []
+    others: list[ReadUnit] = []
+    for unit in units:
+        (candidates[unit.source] if format_of_unit(unit).files_share_images else others).append(unit)
+    for found in candidates.values():
+        (sharing if sum(len(unit.files) for unit in found) > 1 else others).extend(found)
+    return sharing, others
+
+
+def _read(root: beam.pvalue.PBegin, units: Sequence[ReadUnit], suffix: str) -> list[beam.PCollection[bytes]]:
+    """Packs of the readings of some units; the suffix tells the steps from those of others."""
+    whole = [unit for unit in units if format_of_unit(unit).portions is None]
+    huge = [unit for unit in units if format_of_unit(unit).portions is not None]
+    parts = []
+    if whole:
+        files = root | f"List units{suffix}" >> beam.Create(whole, reshuffle=len(whole) > 1)
+        parts.append(files | f"Read units{suffix}" >> beam.ParDo(_ReadUnitDoFn()))
+    if huge:
+        files = root | f"List huge files{suffix}" >> beam.Create(huge, reshuffle=len(huge) > 1)
+        portions = files | f"Go through{suffix}" >> beam.ParDo(_GoThroughDoFn())
+        shared_out = portions | f"Share out{suffix}" >> beam.Reshuffle()
+        parts.append(shared_out | f"Read portions{suffix}" >> beam.ParDo(_ReadPortionDoFn()))
+    return parts

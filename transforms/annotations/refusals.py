@@ -10,6 +10,8 @@ from transforms.annotations.fields import FieldError, as_id, clean_class_name, i
 from transforms.ledger.reasons import Reason
 from transforms.records import AnnotatedImage, Box, BoxProblem, Rejection
 
+DUP_IMAGE_REMEDY = "leave all but one out, or give each a source of its own (--sources), where names never meet"
+
 
 class Refused(FieldError):
     """An object, an image or a file that cannot be used: a reason code and a sentence for the ledger."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import apache_beam as beam
 
 from transforms.annotations.packs import Entry, PackedImage, decode_pack, encode_pack
-from transforms.annotations.refusals import refuse_image
+from transforms.annotations.refusals import DUP_IMAGE_REMEDY, refuse_image
 from transforms.ledger.reasons import Reason
 from transforms.records import Rejection
 from transforms.splits.build_plan import BuildPlan, PlanSettings, make_plan
@@ -20,13 +20,14 @@ from transforms.splits.shard_plan import REJECTED, ShardKey
 def assign_pack(pack: bytes, plan: BuildPlan) -> Iterator[tuple[ShardKey, bytes]]:
     """Divides a pack among the shards.
 
-    A name that several annotations have is refused for all of them, and so is an image that no split is given.
+    A name that several annotations have is refused for all of them – which one was meant is unknown –, and so is an
+    image that no split is given.
     """
     shards: defaultdict[ShardKey, list[Entry]] = defaultdict(list)
     for entry in decode_pack(pack):
         if isinstance(entry, PackedImage):
             if order_hash(entry.key) in plan.shards.repeated_keys:
-                detail = f"more than one annotation is for the image {entry.key}"
+                detail = f"more than one annotation is for the image {entry.key}; {DUP_IMAGE_REMEDY}"
                 shards[REJECTED].append(_refused(entry, Reason.DUP_IMAGE_NAME, detail))
             elif plan.shards.is_left_out(entry):
                 shards[REJECTED].append(_left_out(entry))
