@@ -18,6 +18,7 @@ from tests.annotations import (
     test_crowdhuman,
     test_cvat,
     test_datumaro,
+    test_imagefolder,
     test_label_studio,
     test_labelbox,
     test_labelme,
@@ -81,6 +82,7 @@ FILES: dict[str, Any] = {
         test_datumaro.item(*(test_datumaro.bbox(0, box) for box in SIZED), image={"path": "datumaro.jpg"}),
         labels=[NAME],
     ),
+    "imagefolder.jsonl": test_imagefolder.line(SIZED, [NAME] * 2, "imagefolder.jpg"),
     "label_studio.json": [
         test_label_studio.task(
             test_label_studio.annotation(

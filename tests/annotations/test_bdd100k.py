@@ -30,6 +30,17 @@ def scalabel(frames: Any) -> dict[str, Any]:
     return {"frames": frames, "groups": [], "config": {"categories": []}}
 
 
+SAMPLE = (
+    "bdd100k.json",
+    [
+        frame(
+            label("고양이"),
+            label(box=None, poly2d=[{"vertices": [[1, 2], [3, 4], [5, 9]], "types": "LCC", "closed": True}]),
+        )
+    ],
+)
+
+
 @given(st.lists(drawn_labels, max_size=3), st.booleans())
 def test_what_was_written_is_read(drawn: list[Any], is_scalabel: bool) -> None:
     frames = [

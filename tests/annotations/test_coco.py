@@ -23,6 +23,9 @@ def images(content: object) -> list[AnnotatedImage]:
     return [reading for reading in readings(content) if isinstance(reading, AnnotatedImage)]
 
 
+SAMPLE = "instances.json", coco([coco_image(1, "a.jpg")], [coco_box(1, 1, [0, 0, 1, 1])], [{"id": 1, "name": "고양이"}])
+
+
 def test_boxes_become_edges() -> None:
     (image,) = images(coco([coco_image(7, "a.jpg")], [coco_box(9, 7, [1.5, 2, 10, 20.25], 3, area=12.5, iscrowd=1)]))
     assert (image.file_name, image.image_id, image.width, image.height) == ("a.jpg", "7", 40, 30)

@@ -23,6 +23,9 @@ def createml(*items: Any, name: Any = "a.jpg") -> list[Any]:
     return [{"image": name, "annotations": items}]
 
 
+SAMPLE = "createml.json", createml(item("고양이"))
+
+
 @pytest.mark.parametrize(("image_key", "array"), [("image", "annotations"), ("imagefilename", "annotation")])
 @given(st.lists(drawn_objects, max_size=3))
 def test_what_was_written_is_read(image_key: str, array: str, drawn: list[Any]) -> None:

@@ -23,6 +23,9 @@ def line(*boxes: Any, image_id: Any = "273271,c9db") -> dict[str, Any]:
     return {"ID": image_id, "gtboxes": boxes}
 
 
+SAMPLE = "annotation_train.odgt", lines(*[line(person(tag="고양이"), person(None))] * 2)
+
+
 @given(st.lists(drawn_boxes, max_size=3))
 def test_what_was_written_is_read(drawn: list[Any]) -> None:
     written = [

@@ -34,6 +34,9 @@ ROWS = st.lists(
 )
 
 
+SAMPLE = "boxes.csv", TENSORFLOW + "a.jpg,40,30,고양이,5,6,15,26\n"
+
+
 @given(ROWS, st.sampled_from(",;\t|"))
 def test_written_rows_are_read(rows: list[tuple[str, str, float, float, float, float]], delimiter: str) -> None:
     text = io.StringIO()

@@ -59,6 +59,9 @@ def attribute(name: str, value: str) -> str:
     return f'<attribute name="{name}">{value}</attribute>'
 
 
+SAMPLE = "annotations.xml", cvat(cvat_image(box(label="고양이")))
+
+
 @given(st.lists(st.lists(st.tuples(names, edges, st.booleans()), max_size=3), max_size=3))
 def test_what_was_written_is_read(drawn: list[Any]) -> None:
     written = [

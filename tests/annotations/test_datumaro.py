@@ -39,6 +39,20 @@ def datumaro(*items: Any, labels: Any = ("cat", "고양이"), points: Any = ()) 
     return {"dm_format_version": "1.0", "infos": {}, "categories": categories, "items": items}
 
 
+SAMPLE = (
+    "default.json",
+    datumaro(
+        item(
+            bbox(1, kind="polygon", points=[1, 2, 3, 2, 3, 4], group=1),
+            bbox(1, group=1),
+            bbox(kind="points", points=[1, 2]),
+            bbox(kind="mask", rle={"counts": "12", "size": [3, 4]}),
+        ),
+        points=[{"label_id": 0, "labels": ["nose"], "joints": [[1, 1]]}],
+    ),
+)
+
+
 @given(st.lists(st.tuples(st.sampled_from([0, 1]), numbers, numbers, sides, sides), max_size=4), st.booleans())
 def test_what_was_written_is_read(drawn: list[Any], items_come_first: bool) -> None:
     content = datumaro(item(*(bbox(label, box, id=index) for index, (label, *box) in enumerate(drawn))))

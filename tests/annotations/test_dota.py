@@ -13,6 +13,9 @@ HEADER = "imagesource:GoogleEarth\ngsd:0.146343\n"
 LINE = "20 10 40 30 30 40 10 20 large-vehicle 1"
 
 
+SAMPLE = "P0001.txt", f"{HEADER}{LINE}\n"
+
+
 @given(st.lists(st.tuples(*[st.floats(-1e4, 1e4, allow_subnormal=False)] * 8), unique=True, max_size=9))
 def test_written_corners_are_read(rows: list[tuple[float, ...]]) -> None:
     lines = [f"{' '.join(map(repr, row))} ship 0" for row in rows]

@@ -29,7 +29,10 @@ def line(
     return {"file_name": file_name, "objects": {"bbox": bbox, "category": category, **columns}}
 
 
-SAMPLE = "metadata.jsonl", lines(line(category=["고양이"], area=[7.5], id=[3]), line(category=[2]))
+SAMPLE = (
+    "metadata.jsonl",
+    lines(line(category=["고양이"], id=[3]), line([[1, 2, 3, 4]] * 2, ["고양이", 2], area=[7.5, 8])),
+)
 
 
 @given(drawn_objects, st.sampled_from(["category", "categories", "category_id", "label"]), st.booleans())

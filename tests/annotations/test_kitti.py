@@ -13,6 +13,9 @@ REST = "1.65 1.67 3.64 -0.65 1.71 46.70 -1.59"
 LINE = f"Car 0.25 1 -1.58 587.01 173.33 614.12 200.12 {REST}"
 
 
+SAMPLE = "000001.txt", f"{LINE}\n"
+
+
 @given(st.lists(st.tuples(*[st.floats(-1e4, 1e4, allow_subnormal=False)] * 4), unique=True, max_size=9))
 def test_written_boxes_are_read(rows: list[tuple[float, float, float, float]]) -> None:
     lines = [f"Van 0 0 -1 {' '.join(map(repr, row))} {REST}" for row in rows]

@@ -35,6 +35,12 @@ def with_result(*regions: Any) -> list[Any]:
     return [task(annotation(*regions))]
 
 
+SAMPLE = (
+    "export.json",
+    with_result(region(labels=["고양이"]), region("polygonlabels", points=[[0, 0], [50, 0], [50, 25]])),
+)
+
+
 @given(
     st.lists(
         st.tuples(

@@ -34,6 +34,20 @@ def image(*rows: Any) -> AnnotatedImage:
     return found
 
 
+SAMPLE = (
+    "export.ndjson",
+    lines(
+        row(
+            label(
+                item("고양이"),
+                item(box=None, polygon=[{"x": 1, "y": 2}]),
+                classifications=[{"radio_answer": {"name": "x"}, "text_answer": {"content": "y"}}],
+            )
+        )
+    ),
+)
+
+
 @given(st.lists(st.tuples(st.sampled_from(["cat", "고양이"]), numbers, numbers, sides, sides), max_size=4))
 def test_what_was_written_is_read(drawn: list[Any]) -> None:
     found = image(row(label(*(item(name, box) for name, *box in drawn))))

@@ -27,6 +27,9 @@ def labelme(*shapes: Any, path: Any = "a.jpg", **more: Any) -> dict[str, Any]:
     return {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": path, "imageData": None, **size, **more}
 
 
+SAMPLE = "a.json", labelme(shape("고양이"), shape("고양이", "polygon", [(1, 2), (3, 4), (5, 9)]))
+
+
 @given(st.lists(st.tuples(names, st.none() | st.lists(points, min_size=3, max_size=6), points, points), max_size=5))
 def test_what_was_written_is_read(drawn: list[Any]) -> None:
     shapes, expected = [], []

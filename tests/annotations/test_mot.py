@@ -16,6 +16,9 @@ LINE = "1,7,5,6,10,20,1,1,1"
 FIRST = "/img1/000001.jpg"
 
 
+SAMPLE = "gt.txt", f"{LINE}\n2{LINE[1:]}\n"
+
+
 @given(
     st.lists(
         st.tuples(st.integers(1, 3), st.integers(1, 99), *[st.floats(0.5, 999, allow_subnormal=False)] * 4),

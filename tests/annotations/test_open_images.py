@@ -34,6 +34,9 @@ def read_folder(folder: Path, files: dict[str, str | bytes], expand: bool = Fals
     return [item for unit in units for item in read_unit(replace(unit, expand_hierarchy=expand))]
 
 
+SAMPLE = "train-annotations-bbox.csv", f"{HEADER}{ROW}\n"
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(["0a", "1b"]), *[st.floats(0, 1, allow_subnormal=False)] * 4),

@@ -25,6 +25,9 @@ def line(*objects: Any, source: Any = "s3://bucket/x/a.jpg", classes: Any = None
     return {"source-ref": source, job: value, f"{job}-metadata": metadata}
 
 
+SAMPLE = "output.manifest", lines(line(item(1)), line(item(1)))
+
+
 @given(st.lists(st.tuples(st.sampled_from([0, 1]), numbers, numbers, sides, sides), max_size=4))
 def test_what_was_written_is_read(drawn: list[Any]) -> None:
     (found,) = images(read, lines(line(*(item(class_id, box) for class_id, *box in drawn))))

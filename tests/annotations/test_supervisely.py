@@ -46,6 +46,14 @@ def bitmap(data: Any, origin: Any = (5, 6)) -> dict[str, Any]:
     return item("bitmap", bitmap={"data": data, "origin": origin})
 
 
+SAMPLE = (
+    "a.jpg.json",
+    supervisely(
+        item(name="고양이"), item("polygon"), bitmap(packed([[True]])), tags=[{"name": "train", "value": None}]
+    ),
+)
+
+
 @given(st.lists(st.tuples(st.sampled_from(["cat", "고양이"]), numbers, numbers, numbers, numbers), max_size=4))
 def test_what_was_written_is_read(drawn: list[Any]) -> None:
     objects = [item(name=name, exterior=[(x0, y0), (x1, y1)]) for name, x0, y0, x1, y1 in drawn]

@@ -81,6 +81,9 @@ def declared(items: list[Reading]) -> tuple[tuple[str, int], ...]:
     return next((item.ids for item in items if isinstance(item, DeclaredClasses)), ())
 
 
+SAMPLE = FILE, b"".join(frame_record([example(tfod())]))
+
+
 def test_records_of_the_object_detection_api(tmp_path: Path) -> None:
     payload = example(tfod(difficult=(INT64, [0, 1]), area=(FLOAT, [9.0, 8.0])))
     assert readings(tmp_path, payload) == [

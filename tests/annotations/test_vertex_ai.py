@@ -23,6 +23,9 @@ def line(*boxes: Any, uri: Any = "gs://bucket/x/a.jpg", use: Any = "validation",
     return {"imageGcsUri": uri, "boundingBoxAnnotations": boxes, "dataItemResourceLabels": labels, **more}
 
 
+SAMPLE = "import.jsonl", lines(line(item("고양이")), line(item("고양이")))
+
+
 @given(st.lists(st.tuples(st.sampled_from(["cat", "고양이"]), fractions, fractions, fractions, fractions), max_size=4))
 def test_what_was_written_is_read(drawn: list[Any]) -> None:
     (found,) = images(read, lines(line(*(item(name, box) for name, *box in drawn))))

@@ -38,6 +38,18 @@ def project(*entries: Any) -> dict[str, Any]:
     return {"_via_settings": {"ui": {}}, "_via_img_metadata": export(*entries), **rest}
 
 
+SAMPLE = (
+    "via_project.json",
+    project(
+        entry(
+            region(type="고양이"),
+            region({"name": "ellipse", "cx": 1, "cy": 2, "rx": 3, "ry": 4, "theta": 5}),
+            region({"name": "polygon", "all_points_x": [1, 2], "all_points_y": [3, 4]}, kind={"cat": True}),
+        )
+    ),
+)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["cat", "고양이"]), numbers, numbers, sides, sides), max_size=4),
     st.sampled_from([export, project]),

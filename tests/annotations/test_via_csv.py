@@ -25,6 +25,9 @@ def table(*rows: tuple[str, Any, Any], header: str = HEADER) -> str:
     return f"{header}\n{text.getvalue()}"
 
 
+SAMPLE = "via_region_data.csv", table(("a.jpg", RECT, {"class": "고양이"}))
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(["a.jpg", "b.jpg"]), *[st.floats(1, 999, allow_subnormal=False)] * 4),

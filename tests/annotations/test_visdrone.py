@@ -13,6 +13,9 @@ from transforms.records import AnnotatedImage, Box, Rejection
 LINE = "684,8,273,116,1,4,1,2"
 
 
+SAMPLE = "0000001.txt", f"{LINE}\n"
+
+
 @given(st.lists(st.tuples(*[st.integers(1, 2000)] * 4, st.integers(1, 11)), unique=True, max_size=9))
 def test_written_boxes_are_read(rows: list[tuple[int, int, int, int, int]]) -> None:
     lines = [f"{x},{y},{width},{height},1,{category},0,0" for x, y, width, height, category in rows]

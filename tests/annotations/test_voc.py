@@ -24,6 +24,9 @@ def image(text: str, file: str = "a.xml", origin: Literal[0, 1] = 0) -> Annotate
     return found
 
 
+SAMPLE = "a.xml", voc("b.jpg", [voc_object("고양이", (5, 6, 15, 16))])
+
+
 @pytest.mark.parametrize(
     ("origin", "box"), [(0, Box(5, 6, 15, 16)), (1, Box(4, 5, 15, 16))], ids=["edges", "pixel indices from 1"]
 )

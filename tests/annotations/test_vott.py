@@ -29,6 +29,12 @@ def export(*assets: Any, tags: Any = ()) -> dict[str, Any]:
     return {**start, "tags": tags, "id": "p", "assets": {str(index): item for index, item in enumerate(assets)}}
 
 
+SAMPLE = (
+    "vott.json",
+    export(asset(region(["고양이"]), region(kind="POLYGON", points=[{"x": 1, "y": 2}])), tags=[{"name": "cat"}]),
+)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["cat", "고양이"]), numbers, numbers, sides, sides), max_size=4), st.booleans()
 )

@@ -12,6 +12,9 @@ FACE = "449 330 122 149 0 0 0 0 0 0"
 NONE = "0 0 0 0 0 0 0 0 0 0"
 
 
+SAMPLE = "wider_face_train_bbx_gt.txt", f"{NAME}\n1\n{FACE}\n"
+
+
 @given(
     st.lists(st.lists(st.tuples(*[st.integers(0, 999)] * 2, *[st.integers(1, 999)] * 2), max_size=4), max_size=5),
     st.sampled_from([" \n", "\n", "\r\n"]),

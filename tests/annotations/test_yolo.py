@@ -14,6 +14,9 @@ NAMES = "cat\nbig dog\n"
 POSE = "names: [person]\nkpt_shape: [2, 3]\ntrain: images\n"
 
 
+SAMPLE = "a.txt", f"{LINE}\n15 0.1 0.2 0.1 0.1\n"
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 79), *[st.floats(0.001, 1, allow_subnormal=False)] * 4), unique=True, max_size=20
