@@ -3,8 +3,9 @@
 Formats: darknet and Ultralytics (https://docs.ultralytics.com/datasets/): ``class x_center y_center width height``
 (detection); ``class x1 y1 x2 y2 x3 y3 …`` (segmentation, and oriented boxes with their four corners: the box is the
 one around the points, the points are its mask); ``class x y w h px1 py1 [v1] …`` (pose, if ``data.yaml`` has a
-``kpt_shape``). Classes are numbers from 0; see ``yolo_dataset`` for their names. Without any list of names class 7 is
-called "class_7"; with one, a number outside it is an unknown class.
+``kpt_shape``); each maybe with the number of a track at its end (``yolo_tracks``). Classes are numbers from 0; see
+``yolo_dataset`` for their names. Without any list of names class 7 is called "class_7"; with one, a number outside it
+is an unknown class.
 
 Also read are the lists of images (``train.txt``) and ``data.yaml``: what they add is images without a label file,
 which YOLO trainers take for pictures without objects.
@@ -43,6 +44,7 @@ from transforms.annotations.yolo_dataset import (
     place_of,
     unlabelled_images,
 )
+from transforms.annotations.yolo_tracks import LineEnds
 from transforms.images.image_names import IMAGE_SUFFIXES
 from transforms.ledger.reasons import Reason
 from transforms.records import (
@@ -60,7 +62,7 @@ COMPANIONS = (*CLASS_LISTS, "labels.txt", "notes.json", "obj.data")
 IS_FILE_PER_IMAGE = True
 # What a sniffed coordinate may be: labels hang over the border now and then, and pixels are no fractions.
 _SNIFFED_RANGE = (-0.5, 1.5)
-# Detectors write a score, or the number of a track, after the box: neither is of the ground truth.
+# Detectors write a score after the box, which is not of the ground truth.
 _SCORED_COLUMNS = 6
 _BOX_FIELDS = ("x_center", "y_center", "width", "height")
 
@@ -105,7 +107,8 @@ def _read_labels(lines: Sequence[str], repairs: tuple[str, ...], context: ReadCo
         raise dataset
     split = dataset.splits.get(place_of(context.annotation_file), "") or split_of_path(context.annotation_file)
     used: dict[int, str] = {}
-    parse = partial(_object, dataset=dataset, used=used, with_masks=context.with_masks)
+    ends = LineEnds(lines, dataset, context.companions)
+    parse = partial(_object, dataset=dataset, used=used, ends=ends, with_masks=context.with_masks)
     image = image_of_lines(lines, context, parse, "fractions", split, tuple({*repairs, *dataset.repairs}))
     if dataset.described_by:
         yield dataset.declared
@@ -134,8 +137,10 @@ def _negative(path: str, split: str, context: ReadContext) -> AnnotatedImage:
     return AnnotatedImage(file_name, source=context.source, annotation_file=context.annotation_file, split=split)
 
 
-def _object(line: str, position: str, dataset: YoloDataset, used: dict[int, str], with_masks: bool) -> ObjectAnnotation:
-    fields = line.split()
+def _object(
+    line: str, position: str, dataset: YoloDataset, used: dict[int, str], ends: LineEnds, with_masks: bool
+) -> ObjectAnnotation:
+    fields, track = ends.split(line.split())
     if len(fields) < 5:
         raise wrong_columns(line, len(fields), "5 or more")
     name = _class_name(fields[0], dataset, used)
@@ -145,14 +150,15 @@ def _object(line: str, position: str, dataset: YoloDataset, used: dict[int, str]
         x, y, width, height, *_ = numbers((*_BOX_FIELDS, "score"), fields[1:_SCORED_COLUMNS], name)
         box = box_of_size(x - width / 2, y - height / 2, width, height, class_name=name)
         if columns <= _SCORED_COLUMNS:
-            return ObjectAnnotation(box, name, position=position)
+            return ObjectAnnotation(box, name, position=position, track_id=track)
         points = _keypoints(fields[5:], dimensions, name)
-        return ObjectAnnotation(box, name, position=position, keypoints=points)
+        return ObjectAnnotation(box, name, position=position, keypoints=points, track_id=track)
     if keypoints or columns < 7 or columns % 2 == 0:
         expected = f"5, 6 or {5 + keypoints * dimensions}" if keypoints else "5 or 6, or 7, 9, 11, … for a polygon"
         raise wrong_columns(line, columns, expected)
     ring = tuple(numbers(["a polygon's coordinate"] * (columns - 1), fields[1:], name))
-    return ObjectAnnotation(bounds([ring]), name, position=position, mask=Polygons((ring,)) if with_masks else None)
+    mask = Polygons((ring,)) if with_masks else None
+    return ObjectAnnotation(bounds([ring]), name, position=position, mask=mask, track_id=track)
 
 
 def _class_name(text: str, dataset: YoloDataset, used: dict[int, str]) -> str:
