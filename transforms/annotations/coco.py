@@ -11,7 +11,7 @@ import io
 import math
 import posixpath
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -38,6 +38,7 @@ from transforms.annotations.coco_images import (
     CocoFile,
     CocoPortion,
     Entry,
+    Outlines,
 )
 from transforms.annotations.fields import (
     MAX_INT64,
@@ -53,6 +54,7 @@ from transforms.annotations.fields import (
 )
 from transforms.annotations.json_outline import outline
 from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_batches
+from transforms.annotations.object_columns import ObjectColumns, columns_of_elements, columns_of_text
 from transforms.annotations.plain_objects import NO_ID, PlainObjects
 from transforms.annotations.spilled_groups import SpilledGroups
 from transforms.annotations.text_encoding import LAST_RESORT, detect_encoding
@@ -126,20 +128,29 @@ class _Collector:
 
     def collect(self, text: io.TextIOWrapper) -> None:
         found: set[str] = set()
-        for key, elements in stream_batches(text):
+        for key, batch in stream_batches(text, {"annotations": self._columns_of_text}):
             found.add(key)
             if key not in self._count:
                 continue
             first = self._count[key]
-            self._count[key] += len(elements)
-            left: Iterable[tuple[int, Any]] = enumerate(elements, first)
-            if key == "annotations":
-                ids, left = self._plain.take(first, elements, self._unusual_keys.isdisjoint)
-                self._box_ids.frombytes(ids.tobytes())
-            for index, element in left:
-                self._add(key, f"{key}[{index}]", element)
+            self._count[key] += len(batch)
+            for index, element in self._not_plain(key, first, batch):
+                self._add(key, f"{key}[{first + index}]", element)
         if not found & {"images", "annotations"}:
             raise JsonError('the object has neither "images" nor "annotations"')
+
+    def _columns_of_text(self, text: str) -> ObjectColumns | None:
+        return columns_of_text(text, self._context.with_masks)
+
+    def _not_plain(self, key: str, first: int, batch: list[Any] | ObjectColumns) -> Iterable[tuple[int, Any]]:
+        """What must be read one by one, with its index in the batch, when the plain objects are taken."""
+        if isinstance(batch, list):
+            found = columns_of_elements(batch, self._unusual_keys.isdisjoint) if key == "annotations" else None
+            if found is None:
+                return enumerate(batch)
+            batch = found
+        self._box_ids.frombytes(self._plain.take(first, batch).tobytes())
+        return batch.others()
 
     def _add(self, key: str, position: str, element: Any) -> None:
         if not isinstance(element, dict):
@@ -310,11 +321,18 @@ class _Collector:
                 number if number is not None and str(number) == image_id else NO_ID
                 for number, (image_id, _) in zip(numbers, groups, strict=True)
             ]
-            yield CocoPortion(file, groups, *self._plain.of_images(ids))
+            yield from self._portions_of(file, groups, ids)
         orphans = self._plain.images_not_asked_for()
         for start in range(0, len(orphans), MAX_IMAGES):
             ids = orphans[start : start + MAX_IMAGES]
-            yield CocoPortion(file, [(str(image_id), ()) for image_id in ids], *self._plain.of_images(ids))
+            yield from self._portions_of(file, [(str(image_id), ()) for image_id in ids], ids)
+
+    def _portions_of(
+        self, file: CocoFile, groups: Sequence[tuple[str, Sequence[Entry]]], ids: Sequence[int]
+    ) -> Iterator[CocoPortion]:
+        """Portions of these images, among which are those of these ids that plain objects may be of."""
+        for images, counts, rows, polygons in self._plain.of_images_in_parts(ids):
+            yield CocoPortion(file, groups[images], rows, counts, Outlines.of(*polygons))
 
 
 def _batches(groups: Iterable[tuple[str, list[Entry]]]) -> Iterator[list[tuple[str, list[Entry]]]]:

@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from transforms.annotations.coco_fields import id_hash
-from transforms.annotations.plain_objects import NO_ROWS, UNKNOWN_FLAG, Rows
+from transforms.annotations.compact_masks import CompactNumbers, compact_numbers, full_numbers
+from transforms.annotations.object_columns import UNKNOWN_FLAG, Rows
+from transforms.annotations.plain_objects import NO_ROWS
+from transforms.annotations.spilled_numbers import Floats, Integers
 from transforms.ledger.reasons import Reason
 from transforms.records import (
     AnnotatedImage,
@@ -21,6 +26,7 @@ from transforms.records import (
     ObjectAnnotation,
     PanopticMap,
     PanopticSegment,
+    Polygons,
     Reading,
     Rejection,
 )
@@ -76,6 +82,27 @@ class CocoFile:
                 yield PanopticSegment(segment_id, self.class_names[class_id], crowd, class_id not in self.stuff)
 
 
+class Outlines(NamedTuple):
+    """The polygons of some objects in little room: the lengths of all rings, and their numbers."""
+
+    lengths: bytes
+    numbers: CompactNumbers
+
+    @classmethod
+    def of(cls, lengths: Integers, numbers: Floats) -> Outlines:
+        return cls(lengths.astype("<i4").tobytes(), compact_numbers(numbers))
+
+    def rings(self) -> Iterator[tuple[float, ...]]:
+        numbers = full_numbers(self.numbers)
+        lengths = np.frombuffer(self.lengths, "<i4")
+        ends = np.cumsum(lengths)
+        for start, end in zip((ends - lengths).tolist(), ends.tolist(), strict=True):
+            yield tuple(numbers[start:end])
+
+
+NO_OUTLINES = Outlines.of(np.empty(0, np.int64), np.empty(0))
+
+
 @dataclass(frozen=True, slots=True)
 class CocoPortion:
     """Some images of a file.
@@ -85,6 +112,7 @@ class CocoPortion:
       groups: image ids and their entries.
       plain: the plain objects, group by group.
       counts: how many of them each group has.
+      outlines: their polygons.
       ready: readings that are about no image.
     """
 
@@ -92,13 +120,14 @@ class CocoPortion:
     groups: Sequence[tuple[str, Sequence[Entry]]] = ()
     plain: Rows = field(default_factory=lambda: NO_ROWS)
     counts: Sequence[int] = ()
+    outlines: Outlines = NO_OUTLINES
     ready: tuple[Reading, ...] = ()
 
     def readings(self) -> Iterator[Reading]:
         yield from self.ready
-        rows = iter(self.plain.tolist())
+        rows, rings = iter(self.plain.tolist()), self.outlines.rings()
         for (image_id, entries), count in zip(self.groups, self.counts, strict=True):
-            yield from _image(image_id, _with_plain(entries, islice(rows, count)), self.file)
+            yield from _image(image_id, _with_plain(entries, islice(rows, count), rings), self.file)
 
 
 def is_segment(position: str) -> bool:
@@ -106,7 +135,9 @@ def is_segment(position: str) -> bool:
     return f".{SEGMENTS}[" in position
 
 
-def _with_plain(entries: Sequence[Entry], rows: Iterable[Entry]) -> Sequence[Entry]:
+def _with_plain(
+    entries: Sequence[Entry], rows: Iterable[Entry], all_rings: Iterator[tuple[float, ...]]
+) -> Sequence[Entry]:
     """The entries of an image with those of its plain objects, in the order of the file."""
     plain = [
         (
@@ -117,9 +148,9 @@ def _with_plain(entries: Sequence[Entry], rows: Iterable[Entry]) -> Sequence[Ent
             edges,
             area if area == area else None,
             None if crowd == UNKNOWN_FLAG else crowd == 1,
-            None,
+            ({"mask": Polygons(tuple(islice(all_rings, rings)))}, ()) if rings else None,
         )
-        for _, index, box_id, class_id, *edges, area, crowd in rows
+        for _, index, box_id, class_id, *edges, area, crowd, rings, _, _ in rows
     ]
     merged = [*entries, *plain]
     if plain and any(entry[0] in _OF_ANNOTATIONS for entry in entries):

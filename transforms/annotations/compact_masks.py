@@ -11,9 +11,11 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from transforms.records import Mask, Polygons
 
+CompactNumbers = tuple[bytes, bytes, bytes] | tuple[bytes]
 _MAX_NUMBER = 10_000_000  # so that differences of hundredths fit int32
 
 
@@ -21,13 +23,13 @@ def compact_masks(masks: Sequence[Mask | None]) -> Any:
     """A value that pickles small and that ``full_masks`` turns back; only polygons change."""
     rings = [ring for mask in masks if type(mask) is Polygons for ring in mask.rings]
     others = [tuple(map(len, mask.rings)) if type(mask) is Polygons else mask for mask in masks]
-    return others, *_compact_numbers([*chain.from_iterable(rings)])
+    return others, compact_numbers([*chain.from_iterable(rings)])
 
 
 def full_masks(compact: Any) -> list[Mask | None]:
     """The masks that ``compact_masks`` was given."""
-    masks, *numbers = compact
-    rest = _full_numbers(*numbers)
+    masks, numbers = compact
+    rest = full_numbers(numbers)
     start = 0
     for index, lengths in enumerate(masks):
         if type(lengths) is tuple:  # of a polygon's rings
@@ -39,7 +41,7 @@ def full_masks(compact: Any) -> list[Mask | None]:
     return masks  # type: ignore[no-any-return]
 
 
-def _compact_numbers(numbers: Sequence[float]) -> tuple[bytes, bytes, bytes] | tuple[bytes]:
+def compact_numbers(numbers: Sequence[float] | npt.NDArray[np.float64]) -> CompactNumbers:
     """Numbers that alternate between x and y.
 
     Returns:
@@ -58,10 +60,11 @@ def _compact_numbers(numbers: Sequence[float]) -> tuple[bytes, bytes, bytes] | t
     return small.tobytes(), large.astype("<i4").tobytes(), differences[large].tobytes()
 
 
-def _full_numbers(data: bytes, large: bytes | None = None, values: bytes = b"") -> list[float]:
-    """The numbers that ``_compact_numbers`` was given."""
-    if large is None:
-        return np.frombuffer(data, "<f8").tolist()  # type: ignore[no-any-return]
+def full_numbers(compact: CompactNumbers) -> list[float]:
+    """The numbers that ``compact_numbers`` was given."""
+    if len(compact) == 1:
+        return np.frombuffer(compact[0], "<f8").tolist()  # type: ignore[no-any-return]
+    data, large, values = compact
     differences = np.frombuffer(data, "<i2").astype(np.int64)
     differences[np.frombuffer(large, "<i4")] = np.frombuffer(values, "<i4")
     sums = np.empty_like(differences)

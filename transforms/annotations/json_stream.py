@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
-from typing import Any, TextIO
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, TextIO, TypeVar
 
 WINDOW_CHARS = 1 << 20
 MAX_VALUE_CHARS = 256 << 20
@@ -24,6 +24,8 @@ _ARRAY_END = re.compile(r"\}[ \t\n\r]*\]")
 # Between a key and its value, and inside of strings perhaps: there are never more keys in a text than these.
 _KEY_END = re.compile(r'"[ \t\n\r]*:')
 _WHITESPACE = " \t\n\r"
+
+T = TypeVar("T")
 
 DUPLICATE_KEY = "\0duplicate key"
 """Key under which an object that repeats a key records which one; a NUL cannot come from a sane annotation."""
@@ -61,16 +63,23 @@ def decode_json(text: str) -> Any:
         raise JsonError(str(error)) from None
 
 
-def _whole_objects(text: str) -> list[Any]:
-    """The objects of a text, separated by commas; [] if it is anything else."""
+def _whole_objects(text: str) -> list[Any] | None:
+    """The objects of a text, separated by commas; None if it is anything else."""
     text = f"[{text}]"
     try:
         objects: list[Any] = json.loads(text)
         if _may_repeat_a_key(text, objects):
             objects = json.loads(text, object_pairs_hook=_object_from_pairs)
     except (ValueError, RecursionError):
-        return []
+        return None
     return objects
+
+
+def object_texts(text: str) -> list[str]:
+    """The texts of objects, separated by commas, in which no other object or string is."""
+    cuts = [match.span() for match in _BETWEEN_OBJECTS.finditer(text)]
+    starts, ends = [0, *(end for _, end in cuts)], [*(start + 1 for start, _ in cuts), len(text)]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def _may_repeat_a_key(text: str, objects: list[Any]) -> bool:
@@ -138,20 +147,25 @@ class _Window:
             )
         self.start += 1
 
-    def objects(self) -> list[Any]:
-        """Decodes at once the objects here that lie whole in the window, but for the last; [] where that is in vain.
+    def objects(self, read: Callable[[str], T | None]) -> list[Any] | T | None:
+        """Decodes at once the objects here that lie whole in the window, but for the last; None where that is in vain.
 
-        The text up to a "}" between two objects, closed by a bracket, is JSON if and only if that "}" ends an element
-        of the array that begins here, and no inner object or string. Where it is not, the array may end before.
+        ``read`` has the first say in what is made of them. The text up to a "}" between two objects, closed by a
+        bracket, is JSON if and only if that "}" ends an element of the array that begins here, and no inner object or
+        string. Where it is not, the array may end before.
         """
         if self.peek() != "{":
-            return []
+            return None
         for end in self._likely_ends():
             cuts = list(_BETWEEN_OBJECTS.finditer(self.text, max(self.start, end - _CUT_SLACK_CHARS), end))
-            if cuts and (objects := _whole_objects(self.text[self.start : cuts[-1].start() + 1])):
+            if not cuts:
+                continue
+            text = self.text[self.start : cuts[-1].start() + 1]
+            objects = found if (found := read(text)) is not None else _whole_objects(text)
+            if objects is not None:
                 self.start = cuts[-1].end()
                 return objects
-        return []
+        return None
 
     def _likely_ends(self) -> Iterator[int]:
         yield len(self.text)
@@ -214,15 +228,22 @@ def stream_members(stream: TextIO, objects: Collection[str] = ()) -> Iterator[tu
     _expect_end(window)
 
 
-def stream_batches(stream: TextIO) -> Iterator[tuple[str, list[Any]]]:
+def stream_batches(
+    stream: TextIO, readers: Mapping[str, Callable[[str], T | None]]
+) -> Iterator[tuple[str, list[Any] | T]]:
     """Yields ``(key, elements)`` for as many elements of a top-level array as are decoded at once.
 
     A member that is no array is a batch of its one value; in all else as ``stream_members``.
+
+    Args:
+      stream: of the text.
+      readers: for the keys of arrays, what makes something else than a list of texts of objects, separated by commas.
+        It returns None for what it cannot read, and for all that is not JSON.
     """
     window = _Window(stream)
     for key in _stream_keys(window):
         if window.peek() == "[":
-            for batch in _stream_array(window):
+            for batch in _stream_array(window, readers.get(key, _no_reader)):
                 yield key, batch
         else:
             yield key, [window.value()]
@@ -279,7 +300,11 @@ def _expect_end(window: _Window) -> None:
         raise JsonError(f"expected the end of the file at character {window.place}, found {found}")
 
 
-def _stream_array(window: _Window) -> Iterator[list[Any]]:
+def _no_reader(text: str) -> None:
+    del text
+
+
+def _stream_array(window: _Window, read: Callable[[str], T | None] = _no_reader) -> Iterator[list[Any] | T]:
     window.take("[")
     if window.peek() == "]":
         window.take("]")
@@ -287,7 +312,7 @@ def _stream_array(window: _Window) -> Iterator[list[Any]]:
     window_end = -1
     while True:
         if window.end != window_end:  # once a window: what is left of it then, is one object
-            if objects := window.objects():
+            if (objects := window.objects(read)) is not None:
                 yield objects
             window_end = window.end
         yield [window.value()]
