@@ -21,8 +21,7 @@ T = TypeVar("T")
 Unit = Literal["pixels", "fractions"]
 
 
-# Boxes and objects are named tuples, all else dataclasses: of these two there are millions, and a tuple is made in a
-# quarter of the time.
+# What there are millions of are named tuples, all else dataclasses: a tuple is made in a quarter of the time.
 class Box(NamedTuple):
     """Edges of a box in the unit of its image; see the module's docstring. Not validated: that is the check's work."""
 
@@ -162,8 +161,7 @@ class RecordAddress(NamedTuple):
     class_ids: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BoxProblem:
+class BoxProblem(NamedTuple):
     """A box that was repaired or dropped, and why. Becomes a row of the box ledger."""
 
     position: str
@@ -174,8 +172,7 @@ class BoxProblem:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnnotatedImage:
+class AnnotatedImage(NamedTuple):
     """An image and its objects as read from one place in one annotation file; no pixels.
 
     Attributes:
@@ -234,8 +231,7 @@ class AnnotatedImage:
         return len(self.objects) + sum(problem.status == "dropped" for problem in self.problems)
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """An image, or a whole annotation file, that will not be written, and why.
 
     Attributes:

@@ -11,6 +11,7 @@ from transforms.records import (
     Box,
     BoxProblem,
     DeclaredClasses,
+    ImageLabel,
     Keypoint,
     MaskBitmap,
     MaskFile,
@@ -56,6 +57,7 @@ images = st.builds(
     objects=st.lists(objects, max_size=3).map(tuple),
     problems=st.lists(problems, max_size=3).map(tuple),
     repairs=st.lists(text, max_size=2).map(tuple),
+    labels=st.lists(st.builds(ImageLabel, text, numbers), max_size=2).map(tuple),
 )
 readings = (
     images
@@ -79,7 +81,9 @@ def test_head_of_a_packed_image_tells_of_it(image: AnnotatedImage) -> None:
     assert isinstance(entry, PackedImage)
     assert entry.key == image_key(image.file_name)
     assert (entry.image_id, entry.boxes_read) == (image.image_id, image.boxes_read)
-    assert set(entry.class_names) == {item.class_name for item in image.objects}
+    segments = image.panoptic.segments if image.panoptic else ()
+    named = {item.class_name for item in (*image.objects, *image.labels, *segments)}
+    assert set(entry.class_names) == named.union(image.negative_classes, image.not_exhaustive_classes)
 
 
 def test_packs_are_bounded() -> None:

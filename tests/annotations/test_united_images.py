@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -102,12 +101,12 @@ def test_what_reading_told_is_told_once_and_by_file() -> None:
     lost = BoxProblem("annotations[4]", "9", "cat", "dropped", "box_empty", "width 0, height 5")
     readings = [
         image("a.json", CAT, problems=(lost,)),
-        image("b.json", POSED, problems=(remark, replace(lost, position="annotations[5]"))),
+        image("b.json", POSED, problems=(remark, lost._replace(position="annotations[5]"))),
     ]
     result = united(readings)
     assert result.problems == (
-        replace(lost, position="a.json: annotations[4]"),
-        replace(remark, position="a.json: annotations[0]"),
+        lost._replace(position="a.json: annotations[4]"),
+        remark._replace(position="a.json: annotations[0]"),
     )
 
 
@@ -180,7 +179,7 @@ def test_nothing_shared_leaves_packs_as_they_are() -> None:
 
 def test_portions_are_as_large_as_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("transforms.annotations.unite_images.MAX_BOXES", 10)
-    packs = [pack(*(replace(image(file, CAT, DOG), file_name=f"{n}.jpg") for n in range(20))) for file in "ab"]
+    packs = [pack(*(image(file, CAT, DOG)._replace(file_name=f"{n}.jpg") for n in range(20))) for file in "ab"]
     shared = find_shared([read_names(item) for item in packs])
     assert shared.portions == 2 * 2 * 20 // 10
     parts = [part for item in packs for part in divide_pack(item, shared)]

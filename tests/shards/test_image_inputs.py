@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import pickle
-from dataclasses import replace
 
 import pytest
 
+from transforms.annotations.packs import pack_entry
 from transforms.examples.wire_format import BYTES, INT64, encode_example
 from transforms.ledger.reasons import Reason
 from transforms.masks.mask_refused import MaskRefused
@@ -27,37 +27,37 @@ IMAGE = AnnotatedImage("a.jpg", "5", 40, 30, objects=(OBJECT, OBJECT), source="s
 PROBLEM = BoxProblem("annotations[9]", "9", "dog", "dropped", "box_empty", "")
 
 SAME = {
-    "place of the annotation": replace(IMAGE, annotation_file="y.json", objects=(OBJECT, OBJECT._replace(position=""))),
-    "number of a box": replace(IMAGE, objects=(OBJECT._replace(box_id="8"), OBJECT)),
-    "dropped boxes": replace(IMAGE, problems=(PROBLEM,)),
-    "split and fields": replace(IMAGE, split="val", fields=(("video", "3"),)),
+    "place of the annotation": IMAGE._replace(annotation_file="y.json", objects=(OBJECT, OBJECT._replace(position=""))),
+    "number of a box": IMAGE._replace(objects=(OBJECT._replace(box_id="8"), OBJECT)),
+    "dropped boxes": IMAGE._replace(problems=(PROBLEM,)),
+    "split and fields": IMAGE._replace(split="val", fields=(("video", "3"),)),
     "other objects of equal value": pickle.loads(pickle.dumps(IMAGE)),
-    "source": replace(IMAGE, source="t"),
+    "source": IMAGE._replace(source="t"),
 }
 OTHER = {
-    "edge": replace(IMAGE, objects=(OBJECT, OBJECT._replace(box=Box(1, 2, 3, 5)))),
-    "class": replace(IMAGE, objects=(OBJECT, OBJECT._replace(class_name="dog"))),
-    "flag": replace(IMAGE, objects=(OBJECT, OBJECT._replace(difficult=True))),
-    "mask": replace(IMAGE, objects=(OBJECT, OBJECT._replace(mask=None))),
-    "order": replace(IMAGE, objects=(OBJECT._replace(class_name="dog"), OBJECT)),
-    "id": replace(IMAGE, image_id="6"),
-    "size": replace(IMAGE, width=41),
-    "caption": replace(IMAGE, captions=("a cat",)),
+    "edge": IMAGE._replace(objects=(OBJECT, OBJECT._replace(box=Box(1, 2, 3, 5)))),
+    "class": IMAGE._replace(objects=(OBJECT, OBJECT._replace(class_name="dog"))),
+    "flag": IMAGE._replace(objects=(OBJECT, OBJECT._replace(difficult=True))),
+    "mask": IMAGE._replace(objects=(OBJECT, OBJECT._replace(mask=None))),
+    "order": IMAGE._replace(objects=(OBJECT._replace(class_name="dog"), OBJECT)),
+    "id": IMAGE._replace(image_id="6"),
+    "size": IMAGE._replace(width=41),
+    "caption": IMAGE._replace(captions=("a cat",)),
 }
 
 
 @pytest.mark.parametrize("case", SAME)
 def test_annotation_digest_does_not_depend_on(case: str) -> None:
-    assert annotation_digest(SAME[case], False) == annotation_digest(IMAGE, False)
+    assert annotation_digest(pack_entry(SAME[case]), False) == annotation_digest(pack_entry(IMAGE), False)
 
 
 @pytest.mark.parametrize("case", OTHER)
 def test_annotation_digest_depends_on(case: str) -> None:
-    assert annotation_digest(OTHER[case], False) != annotation_digest(IMAGE, False)
+    assert annotation_digest(pack_entry(OTHER[case]), False) != annotation_digest(pack_entry(IMAGE), False)
 
 
 def test_source_counts_where_records_name_it() -> None:
-    assert annotation_digest(IMAGE, True) != annotation_digest(SAME["source"], True)
+    assert annotation_digest(pack_entry(IMAGE), True) != annotation_digest(pack_entry(SAME["source"]), True)
 
 
 def test_files_digest() -> None:
@@ -94,7 +94,7 @@ def test_rows_are_read_back() -> None:
 
 def test_problems_name_their_objects() -> None:
     second = OBJECT._replace(position="annotations[8]")
-    image = replace(IMAGE, objects=(OBJECT, second), problems=(PROBLEM,))
+    image = IMAGE._replace(objects=(OBJECT, second), problems=(PROBLEM,))
     found = BoxProblem("annotations[8]", "7", "cat", "repaired", "box_clipped", "")
     assert problem_objects(image, [PROBLEM, found, found]) == (1, 1)
     assert problem_objects(image, [PROBLEM]) == ()

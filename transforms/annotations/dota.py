@@ -8,7 +8,6 @@ the first lines say of the image becomes its fields.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
@@ -55,7 +54,7 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
     header: dict[str, str] = {}
     parse = partial(_object, header=header, with_masks=context.with_masks)
     for reading in read_image_file(stream, context, parse, split=split_of_path(context.annotation_file)):
-        yield replace(reading, fields=tuple(header.items())) if isinstance(reading, AnnotatedImage) else reading
+        yield reading._replace(fields=tuple(header.items())) if isinstance(reading, AnnotatedImage) else reading
 
 
 def _object(line: str, position: str, header: dict[str, str], with_masks: bool) -> ObjectAnnotation | None:

@@ -6,11 +6,12 @@ by the head of a packed image and pass on its boxes as the bytes that they are.
 
 from __future__ import annotations
 
-import dataclasses
+import io
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
-from typing import NamedTuple
+from itertools import chain, repeat
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
 import zstandard
 
@@ -31,10 +32,34 @@ MAX_IMAGES = 2000
 MAX_BOXES = 20_000
 # Level 1: the data is small next to the pictures, the time is not.
 _COMPRESSION_LEVEL = 1
-_IMAGE_FIELDS = [field.name for field in dataclasses.fields(AnnotatedImage)]
-_OBJECTS, _PROBLEMS = map(_IMAGE_FIELDS.index, ("objects", "problems"))
-_image_values = attrgetter(*_IMAGE_FIELDS)
-_problem_values = attrgetter(*(field.name for field in dataclasses.fields(BoxProblem)))
+# What a record takes from its annotation, beside the objects; all else is where the annotation stands, and what it is
+# sorted by. The pictures' own bytes have no part in either.
+_CONTENT_FIELDS = (
+    "file_name",
+    "image_id",
+    "width",
+    "height",
+    "unit",
+    "repairs",
+    "captions",
+    "labels",
+    "negative_classes",
+    "not_exhaustive_classes",
+    "panoptic",
+    "semantic_map",
+)
+_IMAGE_FIELDS = AnnotatedImage._fields
+_PLACE_FIELDS = [name for name in _IMAGE_FIELDS if name not in (*_CONTENT_FIELDS, "objects", "problems")]
+_content_values, _place_values = attrgetter(*_CONTENT_FIELDS), attrgetter(*_PLACE_FIELDS)
+_in_image_order = itemgetter(*map((*_CONTENT_FIELDS, *_PLACE_FIELDS, "objects", "problems").index, _IMAGE_FIELDS))
+_REPAIRS = _CONTENT_FIELDS.index("repairs")
+# Objects go by columns. The first of them every object has, of the others most say nothing: None stands for a column
+# of the field's default, and such columns at the end are left out.
+_BOX, _CLASS_NAME, _BOX_ID, _POSITION = range(4)
+_FIRST_OTHER = _POSITION + 1
+_MASK = ObjectAnnotation._fields.index("mask")
+_DEFAULTS = [ObjectAnnotation._field_defaults[name] for name in ObjectAnnotation._fields[_FIRST_OTHER:]]
+_NO_COLUMNS: list[tuple[Any, ...]] = [()] * len(ObjectAnnotation._fields)
 
 
 class PackedImage(NamedTuple):
@@ -45,8 +70,8 @@ class PackedImage(NamedTuple):
       image_id, boxes_read: of the image.
       class_names: of its objects and of the image itself, each once.
       source, split, split_fields: ``source``, ``split`` and ``fields`` of the image: what it may be split by.
-      fields: the image's fields, pickled as plain tuples: that is several times faster than pickling objects; last
-        the objects' masks, if there are any.
+      content: what the image's record takes from its annotation: equal for equal values, wherever they were read.
+      place: where the annotation stands, and all else.
       has_masks: some object has one.
     """
 
@@ -57,19 +82,26 @@ class PackedImage(NamedTuple):
     source: str
     split: str
     split_fields: tuple[tuple[str, str], ...]
-    fields: bytes
+    content: bytes
+    place: bytes
     has_masks: bool
 
     def unpack(self) -> AnnotatedImage:
         """The image itself."""
-        values = pickle.loads(self.fields)
-        objects = [ObjectAnnotation(Box._make(box), *rest) for box, *rest in values[_OBJECTS]]
-        if self.has_masks:
-            masks = full_masks(values.pop())
-            objects = [item._replace(mask=mask) for item, mask in zip(objects, masks, strict=True)]
-        values[_OBJECTS] = tuple(objects)
-        values[_PROBLEMS] = tuple(BoxProblem(*problem) for problem in values[_PROBLEMS])
-        return AnnotatedImage(*values)
+        content, edges, class_names, others, masks, _ = pickle.loads(self.content)
+        place, problems, box_ids, positions = pickle.loads(self.place)
+        numbers = iter(edges)
+        boxes = map(Box, numbers, numbers, numbers, numbers)
+        if masks is not None:
+            others[_MASK - _FIRST_OTHER] = full_masks(masks)
+        columns = map(_full_column, others, _DEFAULTS)
+        objects = tuple(map(ObjectAnnotation, boxes, class_names, box_ids, positions, *columns))
+        remarks = tuple([BoxProblem(*problem) for problem in problems])
+        return AnnotatedImage(*_in_image_order((*content, *place, objects, remarks)))
+
+
+def _full_column(column: Iterable[Any] | None, default: Any) -> Iterable[Any]:
+    return repeat(default) if column is None else column
 
 
 Entry = PackedImage | Rejection | DeclaredClasses
@@ -85,19 +117,50 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
     """
     if not isinstance(reading, AnnotatedImage):
         return reading
-    values = list(_image_values(reading))
-    objects: Sequence[ObjectAnnotation] = reading.objects
-    has_masks = any(item.mask is not None for item in objects)
-    if has_masks:
-        values.append(compact_masks([item.mask for item in objects]))
-        objects = [item._replace(mask=None) for item in objects]
-    values[_OBJECTS] = [(tuple(item.box), *item[1:]) for item in objects]
-    values[_PROBLEMS] = [_problem_values(problem) for problem in reading.problems]
+    columns = list(zip(*reading.objects, strict=True)) if reading.objects else _NO_COLUMNS
+    box_ids, masks = columns[_BOX_ID], columns[_MASK]
+    has_masks = masks.count(None) < len(masks)
+    content = list(_content_values(reading))
+    content[_REPAIRS] = tuple(map(str, reading.repairs))
+    content_pickle = _pickled_by_value(
+        (
+            content,
+            tuple(chain.from_iterable(columns[_BOX])),
+            columns[_CLASS_NAME],
+            _other_columns(columns),
+            compact_masks(masks) if has_masks else None,
+            # Of a stored record, its objects are known by their numbers in it.
+            reading.record and (reading.record.class_ids, box_ids),
+        )
+    )
+    problems = list(map(tuple, reading.problems))
+    place = pickle.dumps((_place_values(reading), problems, box_ids, columns[_POSITION]), protocol=5)
     names = tuple(dict.fromkeys(_class_names(reading)))
     key = namespace + image_key(reading.file_name)
-    fields = pickle.dumps(values, protocol=5)
     split_by = (reading.source, reading.split, reading.fields)
-    return PackedImage(key, reading.image_id, reading.boxes_read, names, *split_by, fields, has_masks)
+    return PackedImage(key, reading.image_id, reading.boxes_read, names, *split_by, content_pickle, place, has_masks)
+
+
+def _other_columns(columns: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...] | None]:
+    """The columns after the first ones as they are packed; of masks there is only the place, they go by themselves."""
+    others: list[tuple[Any, ...] | None] = []
+    length = 0
+    for column, default in zip(columns[_FIRST_OTHER:], _DEFAULTS, strict=True):
+        is_silent = column.count(default) == len(column)
+        others.append(None if is_silent else column)
+        if not is_silent:
+            length = len(others)
+    others[_MASK - _FIRST_OTHER] = None
+    return others[:length]
+
+
+def _pickled_by_value(values: object) -> bytes:
+    """Without back references: equal values give equal bytes, whichever objects they share."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, protocol=5)
+    pickler.fast = True
+    pickler.dump(values)
+    return buffer.getvalue()
 
 
 def _class_names(image: AnnotatedImage) -> Iterator[str]:

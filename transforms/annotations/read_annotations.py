@@ -96,10 +96,10 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
     name = next((found for item in [*candidates, *names] if (found := store.locate(item)) is not None), None)
     if name is None:
         # Files of one name in several folders stay apart.
-        return replace(image, file_name=candidates[0]) if image.is_named_by_file and folders else image
+        return image._replace(file_name=candidates[0]) if image.is_named_by_file and folders else image
     is_completed = not image.is_named_by_file and not has_suffix and name.lower().endswith(IMAGE_SUFFIXES)
     repairs = (*image.repairs, Reason.NAME_COMPLETED) if is_completed else image.repairs
-    return replace(image, file_name=name, repairs=repairs)
+    return image._replace(file_name=name, repairs=repairs)
 
 
 class _ReadUnitDoFn(beam.DoFn):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import BinaryIO
 
 from transforms import storage
@@ -81,7 +80,7 @@ def read(stream: BinaryIO, context: ReadContext) -> Iterator[Reading]:
             address = RecordAddress(
                 path, record.offset, len(record.payload), listed if MAP_KEYS & set(features) else ()
             )
-            image = replace(image, source=context.source, record=address)
+            image = image._replace(source=context.source, record=address)
             yield image if picture_of(features) is not None else _without_picture(image, number)
     if ids:
         yield DeclaredClasses(tuple(sorted(ids, key=lambda pair: (pair[1], pair[0]))))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -133,7 +133,7 @@ def _unite(readings: Sequence[PackedImage]) -> Iterator[Entry]:
         image = united(images)
     except Refused as refused:
         for image in images:
-            yield replace(refuse_image(image, refused.reason, refused.detail), key=key)
+            yield refuse_image(image, refused.reason, refused.detail)._replace(key=key)
         return
     yield pack_entry(image, key.removesuffix(image_key(image.file_name)))
 

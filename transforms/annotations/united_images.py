@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from transforms.annotations.coco_images import is_segment
@@ -53,8 +52,7 @@ def united(images: Iterable[AnnotatedImage]) -> AnnotatedImage:
         objects.add(label, items)
     for label, image in read:
         objects.add_problems(label, image.problems)
-    return replace(
-        read[0][1],
+    return read[0][1]._replace(
         image_id=image_id,
         width=width,
         height=height,
@@ -193,7 +191,7 @@ class _Objects:
                     continue
                 lost.add(key)
             position = self._moved.get((label, problem.position)) or _position(label, problem.position)
-            self.problems.append(replace(problem, position=position))
+            self.problems.append(problem._replace(position=position))
         self._lost |= lost
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from transforms.examples.geometry import Geometry
 from transforms.examples.keypoints import ClassKeypoints, check_keypoints
@@ -56,11 +56,11 @@ def check_objects(
                 annotation, faults = _with_checked_keypoints(annotation, geometry, keypoints)
                 problems += faults
             checked.append(CheckedObject(kept, annotation))
-        status = "dropped" if kept is None else "repaired"
-        problems += [
-            BoxProblem(annotation.position, annotation.box_id, annotation.class_name, status, reason, detail)  # type: ignore[arg-type]
-            for reason in reasons
-        ]
+        for reason in reasons:
+            status: Literal["dropped", "repaired"] = "dropped" if kept is None else "repaired"
+            problems.append(
+                BoxProblem(annotation.position, annotation.box_id, annotation.class_name, status, reason, detail)
+            )
     return checked, problems
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from transforms.examples import feature_keys as keys
@@ -13,6 +14,12 @@ from transforms.examples.keypoints import KeypointLists, keypoint_lists
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value
 from transforms.images.check_image import CheckedImage
 from transforms.records import ObjectAnnotation
+
+_CLASS_NAME, _IS_CROWD, _POSE, _WEIGHT, _KEYPOINTS, _TRACK_ID = map(
+    ObjectAnnotation._fields.index, ("class_name", "is_crowd", "pose", "weight", "keypoints", "track_id")
+)
+_FLAGS = [(key, ObjectAnnotation._fields.index(attribute)) for key, attribute in keys.OPTIONAL_FLAGS.items()]
+_NO_COLUMNS: list[tuple[Any, ...]] = [()] * len(ObjectAnnotation._fields)
 
 
 def image_features(
@@ -33,8 +40,9 @@ def image_features(
       objects: boxes and keypoints within the picture, classes known to ``class_ids``.
     """
     columns = _columns([item.annotation for item in objects])
+    class_names = columns[_CLASS_NAME]
     ymin, xmin, ymax, xmax = _normalised_edges(objects, image.width, image.height)
-    crowds = _as_integers(columns["is_crowd"])
+    crowds = _as_integers(columns[_IS_CROWD])
     features: dict[str, Value] = {
         keys.ENCODED: (BYTES, (image.data,)),
         keys.FORMAT: (BYTES, (image.format.encode(),)),
@@ -47,31 +55,27 @@ def image_features(
         keys.XMIN: (FLOAT, xmin),
         keys.YMAX: (FLOAT, ymax),
         keys.XMAX: (FLOAT, xmax),
-        keys.LABEL: (INT64, [class_ids.labels[name] for name in columns["class_name"]]),
-        keys.TEXT: (BYTES, [name.encode() for name in columns["class_name"]]),
+        keys.LABEL: (INT64, [class_ids.labels[name] for name in class_names]),
+        keys.TEXT: (BYTES, [name.encode() for name in class_names]),
         keys.AREA: (FLOAT, [item.area for item in objects]),
         keys.IS_CROWD: (INT64, crowds),
-        keys.TFDS_BBOX: (
-            FLOAT,
-            [edge for edges in zip(ymin, xmin, ymax, xmax, strict=True) for edge in edges],
-        ),
-        keys.TFDS_LABEL: (INT64, [class_ids.indices[name] for name in columns["class_name"]]),
+        keys.TFDS_BBOX: (FLOAT, [*chain.from_iterable(zip(ymin, xmin, ymax, xmax, strict=True))]),
+        keys.TFDS_LABEL: (INT64, [class_ids.indices[name] for name in class_names]),
         keys.TFDS_IS_CROWD: (INT64, crowds),
     }
     _add_optional(features, columns)
     if class_ids.keypoints.names:
-        points = zip(columns["class_name"], columns["keypoints"], strict=True)
+        points = zip(class_names, columns[_KEYPOINTS], strict=True)
         _add_keypoints(features, keypoint_lists(points, image.width, image.height, class_ids.keypoints), class_ids)
     return features
 
 
-_Columns = dict[str, tuple[Any, ...]]
+_Columns = Sequence[tuple[Any, ...]]
 
 
 def _columns(annotations: Sequence[ObjectAnnotation]) -> _Columns:
     """Each field's values, object by object."""
-    values = zip(*annotations, strict=True) if annotations else [()] * len(ObjectAnnotation._fields)
-    return dict(zip(ObjectAnnotation._fields, values, strict=True))
+    return list(zip(*annotations, strict=True)) if annotations else _NO_COLUMNS
 
 
 def _normalised_edges(
@@ -89,16 +93,16 @@ def _normalised_edges(
 
 def _add_optional(features: dict[str, Value], columns: _Columns) -> None:
     """Adds what some object of the image has; objects whose source is silent get the key's neutral value."""
-    for key, attribute in keys.OPTIONAL_FLAGS.items():
-        flags = columns[attribute]
+    for key, field in _FLAGS:
+        flags = columns[field]
         if _says_something(flags):
             features[key] = (INT64, _as_integers(flags))
-    if _says_something(columns["pose"]):
-        features[keys.VIEW] = (BYTES, [(pose or "").encode() for pose in columns["pose"]])
-    if _says_something(columns["weight"]):
-        features[keys.WEIGHT] = (FLOAT, [_finite(weight, 1.0) for weight in columns["weight"]])
-    if any(columns["track_id"]):
-        features[keys.TRACK] = (INT64, track_labels(columns["track_id"]))
+    if _says_something(poses := columns[_POSE]):
+        features[keys.VIEW] = (BYTES, [(pose or "").encode() for pose in poses])
+    if _says_something(weights := columns[_WEIGHT]):
+        features[keys.WEIGHT] = (FLOAT, [_finite(weight, 1.0) for weight in weights])
+    if any(tracks := columns[_TRACK_ID]):
+        features[keys.TRACK] = (INT64, track_labels(tracks))
 
 
 def _add_keypoints(features: dict[str, Value], lists: KeypointLists, class_ids: ClassIds) -> None:

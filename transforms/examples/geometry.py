@@ -6,8 +6,7 @@ EXIF orientations: Exif 2.32, tag 0x0112; each is a mirroring of the stored axes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +21,7 @@ _Y_IS_MIRRORED = (3, 4, 6, 7)
 _AXES_ARE_EXCHANGED = (5, 6, 7, 8)
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(NamedTuple):
     """A map of planes.
 
     Attributes:

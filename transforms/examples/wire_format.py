@@ -53,9 +53,9 @@ def _entry_head(key: str, kind: Kind, list_length: int) -> bytes:
 
 
 @lru_cache(maxsize=1 << 14)
-def _numbers_head(key: str, kind: Kind, length: int) -> bytes:
-    """All of a map entry that comes before its packed numbers."""
-    if not length:
+def _value_entry_head(key: str, kind: Kind, length: int) -> bytes:
+    """All of a map entry that comes before its packed numbers, or before its only bytes value."""
+    if not length and kind != BYTES:
         return _entry_head(key, kind, 0)
     head = _value_head(length)
     return _entry_head(key, kind, len(head) + length) + head
@@ -71,6 +71,12 @@ def _value_head(length: int) -> bytes:
     return _FIELD_1 + encode_varint(length)
 
 
+@lru_cache(maxsize=1 << 12)
+def _headed(value: bytes) -> bytes:
+    """A small value of a list; mostly the name of a class."""
+    return _value_head(len(value)) + value
+
+
 def encode_example(features: Mapping[str, Value]) -> list[bytes]:
     """Encodes an Example as buffers whose concatenation is the message; large values are not copied.
 
@@ -81,21 +87,42 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
     pending: list[bytes] = []
     for key in _in_order(tuple(features)):
         kind, values = features[key]
-        if kind != BYTES:
-            packed = _floats(len(values)).pack(*values) if kind == FLOAT else _pack_varints(values)  # type: ignore[arg-type]
-            pending += (_numbers_head(key, kind, len(packed)), packed)
+        if kind == FLOAT:
+            packed = _floats(len(values)).pack(*values)
+        elif kind == INT64:
+            packed = _pack_varints(values)  # type: ignore[arg-type]
+        elif len(values) == 1:
+            (packed,) = values  # type: ignore[assignment]
+        else:
+            _add_bytes_list(key, values, pending, buffers)  # type: ignore[arg-type]
             continue
-        parts = _bytes_list(values)  # type: ignore[arg-type]
-        pending.append(_entry_head(key, kind, sum(map(len, parts))))
-        for part in parts:
-            if len(part) < LARGE_BYTES:
-                pending.append(part)
-            else:
-                buffers += (b"".join(pending), part)
-                pending.clear()
+        if len(packed) < LARGE_BYTES:
+            pending += (_value_entry_head(key, kind, len(packed)), packed)
+        else:
+            pending.append(_value_entry_head.__wrapped__(key, kind, len(packed)))  # such a length seldom comes again
+            buffers += (b"".join(pending), packed)
+            pending.clear()
     buffers.append(b"".join(pending))
     buffers[0] = _value_head(sum(map(len, buffers))) + buffers[0]
     return buffers
+
+
+def _add_bytes_list(key: str, values: Sequence[bytes], pending: list[bytes], buffers: list[bytes]) -> None:
+    """Adds an entry with several values, or none."""
+    length = sum(map(len, values))
+    if length < LARGE_BYTES:
+        body = b"".join(map(_headed, values))
+        pending += (_entry_head(key, BYTES, len(body)), body)
+        return
+    heads = [_value_head(len(value)) for value in values]
+    pending.append(_entry_head(key, BYTES, sum(map(len, heads)) + length))
+    for head, value in zip(heads, values, strict=True):
+        pending.append(head)
+        if len(value) < LARGE_BYTES:
+            pending.append(value)
+        else:
+            buffers += (b"".join(pending), value)
+            pending.clear()
 
 
 @lru_cache(maxsize=1 << 10)
@@ -105,16 +132,11 @@ def _in_order(keys: tuple[str, ...]) -> list[str]:
 
 
 def _pack_varints(values: Sequence[int]) -> bytes:
+    if len(values) == 1:
+        return encode_varint(values[0])
     try:
         packed = bytes(values)
     except ValueError:  # beyond a byte
         packed = b"\xff"
     # Values below 128 are their own varints.
     return packed if packed.isascii() else b"".join([encode_varint(value) for value in values])
-
-
-def _bytes_list(values: Sequence[bytes]) -> list[bytes]:
-    parts: list[bytes] = []
-    for value in values:
-        parts += (_value_head(len(value)), value)
-    return parts

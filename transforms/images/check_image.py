@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -59,8 +59,7 @@ class ImagePolicy:
         return width * height <= self.max_pixels and (self.max_side is None or max(width, height) <= self.max_side)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedImage:
+class CheckedImage(NamedTuple):
     """A picture that the readers decode.
 
     Attributes:

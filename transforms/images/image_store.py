@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from transforms.images.image_names import IMAGE_SUFFIXES, candidate_names, name_parts, unicode_name
@@ -25,8 +24,7 @@ class ImageRefused(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class StoredImage:
+class StoredImage(NamedTuple):
     """An image file's bytes, and its name relative to the root in Unicode form NFC.
 
     Attributes:

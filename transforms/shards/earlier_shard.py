@@ -106,17 +106,18 @@ class EarlierShard:
         positions = {inputs.key: position for position, inputs in enumerate(self.inputs)}
 
         def look(member: PackedImage) -> KeptImage | None:
-            key_hash, image = order_hash(member.key), member.unpack()
+            key_hash = order_hash(member.key)
             position = positions.get(key_hash)
             if position is None:
                 return None
             inputs, row = self.inputs[position], self.rows[position]
-            if annotation_digest(image, is_mixed) != inputs.annotation:
+            if annotation_digest(member, is_mixed) != inputs.annotation:
                 return None
             if row.status != "rejected":
                 was_repeated = Reason.SOURCE_ID_HASHED in row.reasons
                 if was_repeated != (key_hash in plan.repeated_ids):
                     return None
+            image = member.unpack()
             stamp = files.stamp(image)
             if stamp == stamps[position] != NO_STAMP:
                 return KeptImage(position, stamp)

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms.annotations.packs import PackedImage
 from transforms.examples.wire_format import LARGE_BYTES
 from transforms.masks.mask_refused import MaskRefused
 from transforms.masks.object_masks import MaskFiles
-from transforms.records import AnnotatedImage, BoxProblem, ObjectAnnotation
-
-# Of an object, all but where its annotation stands in the file, and under which number.
-_BEFORE, _AFTER = ObjectAnnotation._fields.index("box_id"), ObjectAnnotation._fields.index("position") + 1
+from transforms.records import AnnotatedImage, BoxProblem
 
 
 class ImageInputs(NamedTuple):
@@ -56,7 +53,7 @@ _SCHEMA = pa.schema(
 )
 
 
-def annotation_digest(image: AnnotatedImage, is_mixed: bool) -> int:
+def annotation_digest(image: PackedImage, is_mixed: bool) -> int:
     """A digest of all that an image's record takes from its annotation.
 
     Where the annotation stands – file, position, number of a box – has no part in it, so that a file that is exported
@@ -67,30 +64,7 @@ def annotation_digest(image: AnnotatedImage, is_mixed: bool) -> int:
       image: as annotated.
       is_mixed: there are several sources, and the record says which is the image's.
     """
-    # Of a stored record, its objects are known by their numbers in it; what it says besides is in ``files``.
-    record = image.record and (image.record.class_ids, [item.box_id for item in image.objects])
-    values = (
-        image.file_name,
-        image.image_id,
-        image.width,
-        image.height,
-        image.unit,
-        [item[:_BEFORE] + item[_AFTER:] for item in image.objects],
-        list(map(str, image.repairs)),
-        image.captions,
-        image.labels,
-        image.negative_classes,
-        image.not_exhaustive_classes,
-        image.panoptic,
-        image.semantic_map,
-        image.source if is_mixed else "",
-        record,
-    )
-    buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, protocol=5)
-    pickler.fast = True  # without back references: equal values give equal bytes, whichever objects they share
-    pickler.dump(values)
-    return _digest(buffer.getbuffer())
+    return _digest(image.content, image.source.encode() if is_mixed else b"")
 
 
 def files_digest(picture: bytes, picture_sha256: str, mask_files: MaskFiles) -> int:
@@ -102,6 +76,8 @@ def files_digest(picture: bytes, picture_sha256: str, mask_files: MaskFiles) -> 
       mask_files: content of the files of its masks and maps.
     """
     sha256 = picture_sha256 or hashlib.sha256(picture).hexdigest()
+    if not mask_files:
+        return int(sha256[:16], 16)
     parts = [sha256.encode()]
     for path, data in sorted(mask_files.items()):
         content = str(data.reason).encode() if isinstance(data, MaskRefused) else hashlib.sha256(data).digest()

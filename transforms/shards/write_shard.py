@@ -151,7 +151,7 @@ def write_shard(
     path = os.path.join(settings.folder, writer.result.file)
     if earlier is not None and earlier.is_whole(ordered, kept):
         for member in ordered:
-            on_image(writer.keep(member.key, member.unpack(), _Kept(kept[member.key], b"")), 0)
+            on_image(writer.keep(member, member.unpack(), _Kept(kept[member.key], b"")), 0)
         earlier.reuse(path, writer.result)
         writer.write_ledger()
         return writer.result
@@ -183,9 +183,9 @@ def write_shard(
         for member, (image, stamp, loaded) in prefetch(ordered, load, _loaded_bytes, executor, pace):
             buffers: list[bytes] | None
             if isinstance(loaded, _Kept):
-                row, buffers = writer.keep(member.key, image, loaded), [loaded.payload] if loaded.payload else None
+                row, buffers = writer.keep(member, image, loaded), [loaded.payload] if loaded.payload else None
             else:
-                buffers, row = writer.add(member.key, image, loaded, stamp)
+                buffers, row = writer.add(member, image, loaded, stamp)
             size = sum(map(len, buffers or ()))
             on_image(row, size)
             if buffers is not None:
@@ -237,11 +237,11 @@ class _ShardWriter:
         self._stamps: list[int] = []
 
     def add(
-        self, key: str, image: AnnotatedImage, loaded: _Loaded | ImageRefused, stamp: int
+        self, member: PackedImage, image: AnnotatedImage, loaded: _Loaded | ImageRefused, stamp: int
     ) -> tuple[list[bytes] | None, ImageRow]:
         """Encodes one image, or refuses it; either way it is accounted for."""
         self._stamps.append(stamp)
-        checksum = order_hash(key)
+        checksum = order_hash(member.key)
         try:
             if isinstance(loaded, ImageRefused):
                 raise loaded
@@ -251,8 +251,8 @@ class _ShardWriter:
             masks = self._encode_masks(checked, loaded, geometry, is_kept)
             maps = encode_maps(image, loaded.checked, geometry, loaded.mask_files, self._settings.class_ids)
         except ImageRefused as refused:
-            return None, self._account_rejected(key, image, refused)
-        source_id = self._plan.source_id(key, image.image_id)
+            return None, self._account_rejected(member, image, refused)
+        source_id = self._plan.source_id(member.key, image.image_id)
         class_ids = self._settings.class_ids
         features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
         of_image, remarks = image_level_features(image, class_ids)
@@ -306,7 +306,7 @@ class _ShardWriter:
         self._inputs.append(
             ImageInputs(
                 checksum,
-                annotation_digest(image, self._settings.is_mixed),
+                annotation_digest(member, self._settings.is_mixed),
                 loaded.files_digest,
                 record_digest(buffers, loaded.checked.data),
                 HEADER_BYTES + sum(map(len, buffers)) + FOOTER_BYTES,
@@ -316,14 +316,14 @@ class _ShardWriter:
         )
         return buffers, row
 
-    def keep(self, key: str, image: AnnotatedImage, kept: _Kept) -> ImageRow:
+    def keep(self, member: PackedImage, image: AnnotatedImage, kept: _Kept) -> ImageRow:
         """Accounts for an image that is as it was; only what its annotation's place is called may be new."""
         assert self._earlier is not None
         position = kept.image.position
         row, inputs = self._earlier.rows[position], self._earlier.inputs[position]
         self._stamps.append(kept.image.stamp)
         if row.status == "rejected":
-            return self._account_rejected(key, image, ImageRefused(Reason(row.reasons[0]), row.detail))
+            return self._account_rejected(member, image, ImageRefused(Reason(row.reasons[0]), row.detail))
         class_names = self._earlier.hand_over(kept.image, kept.payload, self.result) if kept.payload else []
         if self._ground_truth is not None:
             self._ground_truth.keep(self._earlier.ground_truth_lines(kept.image))
@@ -356,18 +356,19 @@ class _ShardWriter:
         labels = self._settings.class_ids.labels
         known = [item for item in image.objects if item.class_name in labels]
         checked, problems = check_objects(known, geometry, self._settings.class_ids.keypoints)
-        problems += [
-            BoxProblem(
-                item.position,
-                item.box_id,
-                item.class_name,
-                "dropped",
-                Reason.UNKNOWN_CLASS,
-                _NOT_IN_MAP.format(item.class_name),
-            )
-            for item in image.objects
-            if item.class_name not in labels
-        ]
+        if len(known) < len(image.objects):
+            problems += [
+                BoxProblem(
+                    item.position,
+                    item.box_id,
+                    item.class_name,
+                    "dropped",
+                    Reason.UNKNOWN_CLASS,
+                    _NOT_IN_MAP.format(item.class_name),
+                )
+                for item in image.objects
+                if item.class_name not in labels
+            ]
         return checked, [*image.problems, *problems]
 
     def _keeps_masks(self, loaded: _Loaded, geometry: Geometry) -> bool:
@@ -393,8 +394,8 @@ class _ShardWriter:
             return None
         return encode_masks(checked, loaded.checked, geometry, loaded.mask_files, with_rles)
 
-    def _account_rejected(self, key: str, image: AnnotatedImage, refused: ImageRefused) -> ImageRow:
-        checksum = order_hash(key)
+    def _account_rejected(self, member: PackedImage, image: AnnotatedImage, refused: ImageRefused) -> ImageRow:
+        checksum = order_hash(member.key)
         row = ImageRow(
             image.source,
             image.annotation_file,
@@ -407,7 +408,7 @@ class _ShardWriter:
         )
         lost = image.lost_boxes(Reason.IMAGE_REJECTED, f"the image was rejected: {refused}")
         self._ledger.add_image(row, checksum, lost)
-        digest = annotation_digest(image, self._settings.is_mixed)
+        digest = annotation_digest(member, self._settings.is_mixed)
         self._inputs.append(ImageInputs(checksum, digest, parsed_problems=len(lost)))
         return row
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from transforms.annotations.fields import clean_class_name, quote
 from transforms.ledger.reasons import Reason
@@ -79,8 +79,7 @@ class ClassChanges:
                 dropped.append(BoxProblem(item.position, item.box_id, item.class_name, "dropped", reason, detail))
             else:
                 objects.append(item if name == item.class_name else item._replace(class_name=name))
-        return replace(
-            image,
+        return image._replace(
             objects=tuple(objects),
             problems=(*image.problems, *dropped),
             labels=tuple(

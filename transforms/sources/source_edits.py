@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from transforms.records import AnnotatedImage, ObjectAnnotation, Reading
 from transforms.sources.class_changes import ClassChanges
@@ -34,9 +34,9 @@ class SourceEdits:
             return reading
         if self.splits is not None:
             split = self.splits.find(reading.split, reading.file_name, reading.annotation_file)
-            reading = replace(reading, split=split)
+            reading = reading._replace(split=split)
         if self.weight is not None:
-            reading = replace(reading, objects=tuple(_weighted(item, self.weight) for item in reading.objects))
+            reading = reading._replace(objects=tuple(_weighted(item, self.weight) for item in reading.objects))
         return reading
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import apache_beam as beam
 
@@ -42,7 +42,7 @@ def assign_pack(pack: bytes, plan: BuildPlan) -> Iterator[tuple[ShardKey, bytes]
 
 
 def _refused(entry: PackedImage, reason: Reason, detail: str) -> Rejection:
-    return replace(refuse_image(entry.unpack(), reason, detail), key=entry.key)
+    return refuse_image(entry.unpack(), reason, detail)._replace(key=entry.key)
 
 
 def _left_out(entry: PackedImage) -> Rejection:
