@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 
+import pyarrow.parquet as pq
 import pytest
 
 from transforms.annotations.packs import pack_entry
@@ -16,9 +17,9 @@ from transforms.shards.image_inputs import (
     ImageInputs,
     annotation_digest,
     files_digest,
+    inputs_in,
     inputs_parquet,
     problem_objects,
-    read_inputs,
     record_digest,
 )
 
@@ -87,9 +88,9 @@ def test_record_digest_is_the_same_however_the_record_came(size: int) -> None:
 def test_rows_are_read_back() -> None:
     rows = [ImageInputs(2**64 - 1, 2, 3, 4, 500, 1, (0, 2)), ImageInputs(1, 2)]
     data = inputs_parquet(rows, {"a": "b"})
-    assert read_inputs(io.BytesIO(data)) == rows
+    assert inputs_in(pq.read_table(io.BytesIO(data))) == rows
     assert inputs_parquet(rows, {"a": "b"}) == data
-    assert read_inputs(io.BytesIO(inputs_parquet([], {}))) == []
+    assert inputs_in(pq.read_table(io.BytesIO(inputs_parquet([], {})))) == []
 
 
 def test_problems_name_their_objects() -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from transforms.images.record_store import read_record
 from transforms.records import RecordAddress
@@ -50,9 +49,9 @@ class DatasetIndex:
         keys, records, pictures = ([np.empty(0, np.uint64)] for _ in range(3))
         shards, rows = ([np.empty(0, np.int32)] for _ in range(2))
         for number, key in enumerate(dataset.shards):
-            table = pq.read_table(dataset.read_ledger("inputs", key), columns=["key", "record", "record_bytes"])
+            table = dataset.read_ledger("inputs", key, ["key", "record", "record_bytes"])
             written = np.flatnonzero(table["record_bytes"].to_numpy())
-            result = result_in(dataset.read_ledger("images", key))
+            result = result_in(dataset.read_ledger("images", key, ["index"]).schema)
             digests = np.frombuffer(result.digests if result else b"", "<u8")
             if len(digests) != len(written):
                 raise dataset.damage(dataset.shards[key].file, "its ledger has rows of other images")
@@ -117,8 +116,8 @@ class RecordReader:
 
     def _open(self, shard: int, key: ShardKey) -> None:
         dataset = self._index.dataset
-        sizes = pq.read_table(dataset.read_ledger("inputs", key), columns=["record_bytes"])["record_bytes"].to_numpy()
-        names = pq.read_table(dataset.read_ledger("images", key), columns=["source", "file_name"]).to_pydict()
+        sizes = dataset.read_ledger("inputs", key, ["record_bytes"])["record_bytes"].to_numpy()
+        names = dataset.read_ledger("images", key, ["source", "file_name"]).to_pydict()
         self._offsets = np.concatenate([[0], np.cumsum(sizes)]).tolist()
         self._names = list(zip(names["source"], names["file_name"], strict=True))
         self._shard = shard

@@ -8,7 +8,6 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from transforms import storage
 from transforms.examples.class_ids import ClassIds
@@ -17,6 +16,7 @@ from transforms.images.image_names import image_key, unicode_name
 from transforms.ledger.counts import Counts, check_closing
 from transforms.ledger.ledger_rows import ImageRow, image_rows_parquet
 from transforms.ledger.reasons import Reason
+from transforms.ledger.small_tables import read_small_table
 from transforms.shards.coco_ground_truth import ground_truth_file, join_parts
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER, BuildRefused, remove_leftovers
 from transforms.shards.handoff import TrainingFacts, handoff_texts
@@ -245,7 +245,7 @@ def _named_images(folder: str, ledger_files: Sequence[str], sources: Sequence[st
     hashes = [np.empty(0, np.uint64)]
     for file in open_ahead([os.path.join(folder, name) for name in ledger_files]):
         with file:
-            table = pq.read_table(file, columns=["source", "file_name"])
+            table = read_small_table(file, ["source", "file_name"])
         rows = zip(*(table[column].to_pylist() for column in table.column_names), strict=True)
         of_file = [order_hash(image_key(file_name)) for row_source, file_name in rows if row_source in sources]
         hashes.append(np.array(of_file, dtype=np.uint64))

@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, islice
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-
 from transforms import storage
 from transforms.annotations.example_fields import values_of
 from transforms.annotations.packs import PackedImage
@@ -24,9 +22,9 @@ from transforms.ledger.reasons import Reason
 from transforms.records import AnnotatedImage, BoxProblem, RecordAddress
 from transforms.shards.coco_ground_truth import ground_truth_file
 from transforms.shards.earlier_ground_truth import EarlierGroundTruth
-from transforms.shards.image_inputs import annotation_digest, read_inputs
+from transforms.shards.image_inputs import annotation_digest, inputs_in
 from transforms.shards.input_files import InputFiles
-from transforms.shards.input_stamps import NO_STAMP, read_stamps
+from transforms.shards.input_stamps import NO_STAMP, InputStamps
 from transforms.shards.previous_dataset import PreviousDataset
 from transforms.shards.record_framing import FOOTER_BYTES, HEADER_BYTES
 from transforms.shards.reuse_file import reuse_file
@@ -54,27 +52,31 @@ class EarlierShard:
     Args:
       dataset: that it is of.
       key: of the shard there.
+      stamps: of the dataset's inputs.
       ground_truth: of its split, if that has one.
     """
 
-    def __init__(self, dataset: PreviousDataset, key: ShardKey, ground_truth: EarlierGroundTruth | None):
+    def __init__(
+        self, dataset: PreviousDataset, key: ShardKey, stamps: InputStamps, ground_truth: EarlierGroundTruth | None
+    ):
         self._dataset = dataset
+        self._stamps = stamps
         self._key = key
         self._ground_truth = ground_truth
         self._parts: list[list[str]] | None = None
         self.file = dataset.shards[key]
         self.path = os.path.join(dataset.folder, self.file.file)
-        result = result_in(dataset.read_ledger("images", key))
+        images = dataset.read_ledger("images", key)
+        result = result_in(images.schema)
         if result is None:
             raise dataset.damage(self.file.file, "its ledger does not hold its numbers")
         self.result: ShardResult = result
-        self.inputs = read_inputs(dataset.read_ledger("inputs", key))
-        rows = pq.read_table(dataset.read_ledger("images", key)).to_pylist()
-        self.rows = [ImageRow(**row | {"reasons": tuple(row["reasons"])}) for row in rows]
+        self.inputs = inputs_in(dataset.read_ledger("inputs", key))
+        self.rows = [ImageRow(**row | {"reasons": tuple(row["reasons"])}) for row in images.to_pylist()]
         self._offsets = list(accumulate((inputs.record_bytes for inputs in self.inputs), initial=0))
         if len(self.rows) != len(self.inputs) or self._offsets[-1] != self.file.bytes:
             raise dataset.damage(self.file.file, "its ledger has rows of other images")
-        self._box_rows = list(self._box_rows_of_images(pq.read_table(dataset.read_ledger("boxes", key)).to_pylist()))
+        self._box_rows = list(self._box_rows_of_images(dataset.read_ledger("boxes", key).to_pylist()))
 
     def _box_rows_of_images(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
         """For each image its rows in the box ledger that are about one of its objects each."""
@@ -102,7 +104,7 @@ class EarlierShard:
           is_mixed: see ``annotation_digest``.
           pool: of threads that look at files.
         """
-        stamps = read_stamps(self._dataset.folder, self._dataset.fingerprint, self.file.number, len(self.rows)).tolist()
+        stamps = self._stamps.of_shard(self.file.number, len(self.rows)).tolist()
         positions = {inputs.key: position for position, inputs in enumerate(self.inputs)}
 
         def look(member: PackedImage) -> KeptImage | None:
@@ -219,6 +221,7 @@ class EarlierShards:
         self._dataset = dataset
         self._ground_truth_splits = ground_truth_splits
         self._ground_truth: dict[str, EarlierGroundTruth] = {}
+        self._stamps = InputStamps(dataset.folder, dataset.fingerprint)
 
     def before(self, key: ShardKey, plan: ShardPlan) -> EarlierShard | None:
         """The shard that one of the plan goes on with; None for a new one."""
@@ -226,7 +229,7 @@ class EarlierShards:
         if key.number >= len(kept):
             return None
         ground_truth = self._ground_truth_of(key.split) if key.split in self._ground_truth_splits else None
-        return EarlierShard(self._dataset, ShardKey(key.split, kept[key.number]), ground_truth)
+        return EarlierShard(self._dataset, ShardKey(key.split, kept[key.number]), self._stamps, ground_truth)
 
     def _ground_truth_of(self, split: str) -> EarlierGroundTruth:
         if split not in self._ground_truth:

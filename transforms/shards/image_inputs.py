@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -124,12 +124,8 @@ def inputs_parquet(rows: Sequence[ImageInputs], metadata: Mapping[str, str]) -> 
     return buffer.getvalue()
 
 
-def read_inputs(file: str | BinaryIO) -> list[ImageInputs]:
-    """The rows of a shard.
-
-    Raises:
-      OSError, pa.ArrowException: there is no such file, or it is damaged.
-    """
-    columns = pq.read_table(file).to_pydict()
+def inputs_in(table: pa.Table) -> list[ImageInputs]:
+    """The rows of a shard's file, as it was read."""
+    columns = table.to_pydict()
     rows = zip(*(columns[name] for name in ImageInputs._fields), strict=True)
     return [ImageInputs._make((*numbers, tuple(objects))) for *numbers, objects in rows]

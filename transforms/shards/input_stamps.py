@@ -54,18 +54,30 @@ def join_stamps(folder: str, keys: Iterable[ShardKey], fingerprint: str) -> None
     write_atomically(os.path.join(folder, STAMPS_FILE), buffer.getvalue())
 
 
-def read_stamps(folder: str, fingerprint: str, shard: int, images: int) -> npt.NDArray[np.uint64]:
-    """The stamps of the images of a shard; all NO_STAMP where the file is missing or of another dataset.
+class InputStamps:
+    """The stamps of a dataset's images; all NO_STAMP where the file is missing, damaged or of another dataset.
 
     Args:
       folder, fingerprint: of the dataset.
-      shard: number of the shard among all.
-      images: in the ledger of the shard.
     """
-    with contextlib.suppress(OSError, pa.ArrowException):
-        file = pq.ParquetFile(io.BytesIO(storage.read_bytes(os.path.join(folder, STAMPS_FILE))))
-        if (file.metadata.metadata or {}).get(_FINGERPRINT_KEY.encode()) == fingerprint.encode():
-            stamps = file.read_row_group(shard)["stamp"].to_numpy()
-            if len(stamps) == images:
-                return stamps  # type: ignore[no-any-return]
-    return np.full(images, NO_STAMP, np.uint64)
+
+    def __init__(self, folder: str, fingerprint: str):
+        self._file: pq.ParquetFile | None = None
+        with contextlib.suppress(OSError, pa.ArrowException):
+            file = pq.ParquetFile(storage.open_file(os.path.join(folder, STAMPS_FILE)))
+            if (file.metadata.metadata or {}).get(_FINGERPRINT_KEY.encode()) == fingerprint.encode():
+                self._file = file
+
+    def of_shard(self, number: int, images: int) -> npt.NDArray[np.uint64]:
+        """The stamps of the images of a shard.
+
+        Args:
+          number: of the shard among all.
+          images: in its ledger.
+        """
+        if self._file is not None:
+            with contextlib.suppress(OSError, pa.ArrowException):
+                stamps = self._file.read_row_group(number, use_threads=False)["stamp"].to_numpy()
+                if len(stamps) == images:
+                    return stamps  # type: ignore[no-any-return]
+        return np.full(images, NO_STAMP, np.uint64)

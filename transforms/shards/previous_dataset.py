@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from transforms import storage
 from transforms.examples.class_ids import ClassIds
+from transforms.ledger.small_tables import read_small_table
 from transforms.shards.shard_result import ShardResult, ledger_file_name
 from transforms.splits.shard_plan import ShardKey
 
@@ -110,15 +110,16 @@ class PreviousDataset:
             raise self.damage(name, "another SHA-256")
         return data
 
-    def read_ledger(self, table: str, key: ShardKey) -> io.BytesIO:
-        """A table of a shard's ledger, as Parquet; see ``read_file``."""
-        return io.BytesIO(self.read_file(ledger_file_name(table, key, self.shard_counts[key.split])))
+    def read_ledger(self, table: str, key: ShardKey, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table of a shard's ledger, or some columns of it; see ``read_file``."""
+        data = self.read_file(ledger_file_name(table, key, self.shard_counts[key.split]))
+        return read_small_table(pa.BufferReader(data), columns)
 
     def members(self, split: str) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
         """See ``Previous``."""
         hashes, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
         for number in range(self.shard_counts.get(split, 0)):
-            table = pq.read_table(self.read_ledger("inputs", ShardKey(split, number)), columns=["key"])
+            table = self.read_ledger("inputs", ShardKey(split, number), ["key"])
             hashes.append(table["key"].to_numpy())
             numbers.append(np.full(len(table), number, np.int32))
         return np.concatenate(hashes), np.concatenate(numbers)
@@ -153,7 +154,7 @@ class PreviousDataset:
         Raises:
           PreviousRefused: it does not say.
         """
-        metadata = pq.read_schema(self.read_ledger("inputs", next(iter(self.shards)))).metadata or {}
+        metadata = self.read_ledger("inputs", next(iter(self.shards)), ["key"]).schema.metadata or {}
         return bool(metadata.get(WITH_MASKS_KEY.encode()) == b"True")
 
 

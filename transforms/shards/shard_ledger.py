@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import BinaryIO
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms import storage
@@ -126,12 +126,13 @@ def write_rejected(
 def read_result(folder: str, key: ShardKey, shards: int) -> ShardResult | None:
     """The result of a shard that an earlier run finished, or None; the shard's bytes are not looked at."""
     try:
-        return result_in(storage.for_pyarrow(os.path.join(folder, ledger_file_name("images", key, shards))))
+        file = storage.for_pyarrow(os.path.join(folder, ledger_file_name("images", key, shards)))
+        return result_in(pq.read_schema(file))
     except (OSError, ValueError):
         return None
 
 
-def result_in(image_ledger: str | BinaryIO) -> ShardResult | None:
-    """The result that an image ledger, a path or a stream, carries."""
-    text = (pq.read_schema(image_ledger).metadata or {}).get(_RESULT_KEY.encode())
+def result_in(schema: pa.Schema) -> ShardResult | None:
+    """The result that an image ledger of this schema carries."""
+    text = (schema.metadata or {}).get(_RESULT_KEY.encode())
     return ShardResult.from_json(text.decode()) if text else None
