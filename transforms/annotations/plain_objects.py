@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from collections.abc import Iterator, Sequence
 
@@ -27,6 +28,7 @@ class PlainObjects:
         self._pending: list[Rows] = []
         self._pending_rows = 0
         self._runs: list[Rows] = []  # each sorted by image, in the order of the file within one
+        self._mappings: list[mmap.mmap] = []
         self._asked: list[npt.NDArray[np.int64]] = []
         self._outlines = SpilledNumbers()
 
@@ -57,7 +59,9 @@ class PlainObjects:
             with tempfile.TemporaryFile(prefix="boxmill-") as file:  # the mapping outlives the name
                 rows.tofile(file)
                 file.flush()
-                rows = np.memmap(file, DTYPE, "r")
+                mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._mappings.append(mapping)
+            rows = np.frombuffer(mapping, DTYPE)
         self._runs.append(rows)
 
     def of_images(self, image_ids: Sequence[int]) -> tuple[Rows, list[int]]:
@@ -75,6 +79,8 @@ class PlainObjects:
             starts, ends = (np.searchsorted(run["image"], wanted, side) for side in ("left", "right"))
             found.append(run[ranges(starts, ends - starts)])
             images.append(np.repeat(np.arange(len(wanted)), ends - starts))
+        for mapping in self._mappings:
+            mapping.madvise(mmap.MADV_DONTNEED)  # till then, pages that were read count as this process's memory
         image = np.concatenate(images)
         rows = np.concatenate(found)[np.argsort(image, kind="stable")]
         return rows, np.bincount(image, minlength=len(wanted)).tolist()

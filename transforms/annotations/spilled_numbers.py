@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 import tempfile
 from typing import IO
 
@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 MEMORY_BYTES = 32 << 20
+_BYTES = 8  # a number
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
 class SpilledNumbers:
-    """Append all, then take. What does not fit goes to an anonymous file, which vanishes with the process."""
+    """What does not fit goes to an anonymous file, which vanishes with the process."""
 
     def __init__(self, memory_bytes: int = MEMORY_BYTES):
         self._memory_bytes = memory_bytes
@@ -24,7 +25,6 @@ class SpilledNumbers:
         self._pending_bytes = 0
         self._count = 0
         self._file: IO[bytes] | None = None
-        self._mapping: mmap.mmap | None = None
 
     def append(self, numbers: Floats) -> int:
         """Adds numbers; returns the place of the first."""
@@ -41,20 +41,26 @@ class SpilledNumbers:
             self._file = tempfile.TemporaryFile(prefix="boxmill-")  # noqa: SIM115
         for numbers in self._pending:
             self._file.write(numbers.data)
+        self._file.flush()
         self._pending, self._pending_bytes = [], 0
 
     def take(self, starts: Integers, counts: Integers) -> Floats:
-        """The numbers of some ranges, one range after the other; nothing can be appended from then on."""
+        """The numbers of some ranges, one range after the other."""
+        wanted = counts > 0
+        starts, ends = starts[wanted], (starts + counts)[wanted]
+        is_gap = starts[1:] != ends[:-1]  # mostly, ranges follow one another in the file too
+        firsts, lasts = np.append(starts[:1], starts[1:][is_gap]), np.append(ends[:-1][is_gap], ends[-1:])
+        return np.concatenate([np.empty(0), *map(self._range, firsts.tolist(), lasts.tolist())])
+
+    def _range(self, start: int, end: int) -> Floats:
         if self._file is None:
-            self._pending = [np.concatenate(self._pending)] if self._pending else [np.empty(0)]
-            return self._pending[0][ranges(starts, counts)]
-        if self._mapping is None:
+            if len(self._pending) > 1:
+                self._pending = [np.concatenate(self._pending)]
+            return self._pending[0][start:end]
+        if self._pending:
             self._spill()
-            self._file.flush()
-            self._mapping = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)  # outlives the file's name
-        taken: Floats = np.frombuffer(self._mapping)[ranges(starts, counts)]
-        self._mapping.madvise(mmap.MADV_DONTNEED)  # pages that were read count as this process's memory till then
-        return taken
+        # Of a mapping, pages that were read would count as this process's memory.
+        return np.frombuffer(os.pread(self._file.fileno(), _BYTES * (end - start), _BYTES * start))
 
 
 def ranges(starts: Integers, counts: Integers) -> Integers:
