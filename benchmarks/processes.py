@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import threading
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import psutil
 
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 _POLL_SECONDS = 0.5  # asking costs the processes asked
 
 
@@ -34,9 +36,12 @@ class Run:
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Run:
     """Runs a command to its end.
 
+    Python may write its bytecode there, as it lies ready in an installed package.
+
     Raises:
       RuntimeError: it failed; the message holds the end of its output.
     """
+    environment = {name: value for name, value in (environment or os.environ).items() if name != _NO_BYTECODE}
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = psutil.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)

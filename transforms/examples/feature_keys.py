@@ -120,6 +120,9 @@ FEATURE_KEYS: dict[str, FeatureKey] = {
     TFDS_IS_CROWD: FeatureKey(INT64, "per object"),
 }
 
+OPTIONAL_KEYS = frozenset(key for key, feature in FEATURE_KEYS.items() if feature.optional)
+"""Keys that a dataset has if one of its records has something to say under them."""
+
 OPTIONAL_FLAGS = {
     DIFFICULT: "difficult",
     TRUNCATED: "truncated",

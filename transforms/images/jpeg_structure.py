@@ -19,6 +19,8 @@ _SOS = 0xDA
 _PLAIN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 # Tables (Huffman, quantisation, restart interval), JFIF, a colour profile, Adobe's colour transform, comments.
 _PLAIN_SEGMENTS = frozenset({0xC4, 0xDB, 0xDD, 0xE0, 0xE2, 0xEE, 0xFE})
+_SEGMENT = struct.Struct(">BBH")  # FF, code, length
+_MARKER_BYTE = 0xFF
 _FRAME = struct.Struct(">BHHB")
 _FIRST_CODE = 0xC0  # below it no marker is assigned, but TEM
 
@@ -38,9 +40,11 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
         return None
     size = None
     position = 2
-    while data[position : position + 1] == b"\xff" and len(data) >= position + 4:
-        code = data[position + 1]
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
+    last = len(data) - _SEGMENT.size
+    while position <= last:
+        marker, code, length = _SEGMENT.unpack_from(data, position)
+        if marker != _MARKER_BYTE:
+            return None
         if code == _SOS:
             return None if missing_jpeg_end(data) else size
         if code in _PLAIN_FRAMES:

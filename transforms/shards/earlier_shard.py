@@ -161,7 +161,7 @@ class EarlierShard:
         """Adds what a record is like to the result of another shard, but for the counts; returns its boxes' classes."""
         features = parse_example(payload)
         class_names = [text.decode() for text in values_of(features, keys.TEXT, BYTES)]
-        result.optional_keys.update(key for key in features if keys.FEATURE_KEYS[key].optional)
+        result.optional_keys |= keys.OPTIONAL_KEYS.intersection(features)
         result.formats[values_of(features, keys.FORMAT, BYTES)[0].decode()] += 1
         result.max_boxes = max(result.max_boxes, len(class_names))
         start = 8 * self.rows[image.position].index

@@ -274,7 +274,7 @@ class _ShardWriter:
             )
             features = update.features
             repairs += (Reason.RECORD_UPDATED,) if update.detail else ()
-        self.result.optional_keys.update(key for key in features if keys.FEATURE_KEYS[key].optional)
+        self.result.optional_keys |= keys.OPTIONAL_KEYS.intersection(features)
         self.result.formats[loaded.checked.format] += 1
         if self._ground_truth is not None:
             rles = masks.rles if masks is not None else ()

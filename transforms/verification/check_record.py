@@ -268,7 +268,7 @@ def _facts(values: Mapping[str, Sequence[object]], class_ids: ClassIds) -> Recor
         source,
         key_hash(f"{source}\0{name}" if source else name, "verify"),
         [_decoded(text) for text in values[keys.TEXT]],
-        frozenset(key for key in values if keys.FEATURE_KEYS[key].optional),
+        keys.OPTIONAL_KEYS.intersection(values),
         _decoded(values[keys.FORMAT][0]),
         picture_hash(_source_id(values), name, width, height),
         float((_edges(values).astype(np.float64) @ EDGE_WEIGHTS).sum()) + keypoint_sum(values, class_ids),
