@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelines.build_inputs import SourceInputs
+from pipelines.plan_shared_images import at_most, counts_of, first_readings
 from transforms import storage
 from transforms.annotations.annotation_files import AnnotationFile, ReadUnit, format_of_unit
 from transforms.annotations.companion_files import FolderCompanions, companions_place
 from transforms.annotations.packs import MAX_IMAGES, decode_portion, encode_portion, pack_readings
 from transforms.annotations.read_annotations import located, read_unit
+from transforms.annotations.unite_images import unite_packs
 from transforms.images.open_image_store import open_image_store
 from transforms.planning.coco_sample import sample_coco
 from transforms.planning.sampling import NOTHING, UNKNOWN_MARGIN, Estimate, ratio_estimate, spread_by_hash
@@ -84,11 +86,13 @@ def sample_annotations(
         files = by_format[unit.format]
         small = [file for file in files if file.bytes <= WHOLE_BYTES]
         large = [file for file in files if file.bytes > WHOLE_BYTES]
-        work, before = _Work(), sample.images.value
+        work, before, packs_before = _Work(), sample.images.value, len(sample.packs)
         if small:
             work.add(_add_small(sample, small, unit, most))
         if large:
             work.add(_add_large(sample, large, unit, most))
+        if format_of_unit(unit).files_share_images and len(files) > 1:
+            _count_once(sample, packs_before, inputs.listing.images)
         all_bytes = max(1, sum(file.bytes for file in files))
         pieces = [
             sum(sizes[path] for path, _ in item.files) / all_bytes for item in units if item.format == unit.format
@@ -101,6 +105,22 @@ def sample_annotations(
         sample.seconds += work.seconds
         sample.portion_bytes += work.portion_bytes
     return sample
+
+
+def _count_once(sample: AnnotationSample, first_pack: int, listed: int) -> None:
+    """Takes the images that several files tell of off the counts, but for one reading of each."""
+    packs = sample.packs[first_pack:]
+    if sample.is_whole:
+        sample.packs[first_pack:] = unite_packs(packs)
+        before, after = counts_of(packs), counts_of(sample.packs[first_pack:])
+        sample.images += Estimate(sum(after[:2]) - sum(before[:2]))
+        sample.boxes += Estimate(after.boxes - before.boxes)
+        sample.read_images += after.images - before.images
+        sample.refused_images += after.refused - before.refused
+    else:
+        sample.packs[first_pack:] = first_readings(packs)
+        sample.images = at_most(sample.images, listed)
+        sample.notes.append("annotations: several files may tell of an image; no more were counted than are listed")
 
 
 @dataclass(slots=True)

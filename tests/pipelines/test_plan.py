@@ -109,6 +109,28 @@ def test_plan_of_several_sources_takes_caps_and_fixed_splits(capsys: Capture, tm
     assert found["splits"]["val"]["images"] >= 30
 
 
+def test_images_of_several_files_are_counted_once(capsys: Capture, tmp_path: Path) -> None:
+    """But for one, whose id is not the same in both."""
+    write_dataset(tmp_path / "data", 300, target_bytes=5_000)
+    source = json.loads((tmp_path / "data" / "instances.json").read_bytes())
+    captions = [
+        {"id": n, "image_id": image["id"], "caption": f"Picture {n}."} for n, image in enumerate(source["images"])
+    ]
+    more = {"images": list(source["images"]), "annotations": captions, "categories": []}
+    more["images"][7] = more["images"][7] | {"id": 12345}
+    (tmp_path / "data" / "captions.json").write_text(json.dumps(more))
+    annotations, images = tmp_path / "data", tmp_path / "data" / "images"
+    flags = [f"--annotations={annotations}", f"--images={images}", f"--output={tmp_path}/out", "--name=made"]
+    found = planned(capsys, "build", *flags)
+    counts = build_dataset(tmp_path, annotations, images).manifest["counts"]
+    assert (counts["images"]["read"], counts["images"]["rejected"]) == (301, 2)
+    assert values(found, "counts") == {
+        "images": 301,
+        "boxes": counts["boxes"]["read"],
+        "images rejected": pytest.approx(2),
+    }
+
+
 def test_large_tables_are_known_from_their_first_part(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
