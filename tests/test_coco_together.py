@@ -159,6 +159,17 @@ def test_the_same_as_of_one_file(inputs: Path, tmp_path: Path) -> None:
     assert apart.shard_digests() == build(inputs, tmp_path / "whole", f"{tmp_path}/whole.json").shard_digests()
 
 
+def test_another_file_changes_what_it_tells_of(inputs: Path, built: BuiltDataset, tmp_path: Path) -> None:
+    """Captions that come later; of what is the same all is kept."""
+    files = [f"{inputs}/annotations/{kind}_val2017.json" for kind in reversed(KINDS)]
+    before = build(inputs, tmp_path / "before", files[:3])
+    for places, expected in ((files[:3], before), (files, built)):
+        after = build(inputs, tmp_path / str(len(places)), places, *FLAGS, f"--previous={before.folder}")
+        assert after.exit_code == 0
+        assert verify_tfrecords.main([f"--dataset={after.folder}"]) == 0
+        assert after.shard_digests() == expected.shard_digests()
+
+
 def test_splits_of_the_source_stay(inputs: Path, tmp_path: Path) -> None:
     """By the names of the files: instances and captions of train and of val, each of other images."""
     files = {}

@@ -4,6 +4,8 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transforms.annotations.packs import PackedImage, decode_pack, encode_pack, pack_entry
 from transforms.annotations.refusals import Refused
@@ -88,6 +90,41 @@ def test_what_is_twice_is_dropped_once(again: ObjectAnnotation) -> None:
     assert (problem.status, problem.reason, problem.position) == ("dropped", "dup_box", "copy.json: annotations[0]")
     assert problem.detail == "the same as a.json: annotations[0]; if copy.json repeats that file, leave it out"
     assert result.boxes_read == 3
+
+
+def test_a_box_that_is_no_box_is_left_to_its_check() -> None:
+    def lost() -> Box:
+        return Box(float("nan"), 2, 11, 12)
+
+    result = united([image("a.json", CAT._replace(box=lost())), image("b.json", POSED._replace(box=lost()))])
+    assert [item.keypoints for item in result.objects] == [POINTS]
+
+
+OPTIONAL = {
+    "is_crowd": st.none() | st.booleans(),
+    "occluded": st.none() | st.booleans(),
+    "keypoints": st.none() | st.just(POINTS),
+    "track_id": st.sampled_from(["", "3"]),
+}
+kept_fields = st.lists(st.sets(st.sampled_from(sorted(OPTIONAL))), min_size=3, max_size=3)
+
+
+@given(st.lists(st.tuples(st.fixed_dictionaries(OPTIONAL), kept_fields), max_size=4))
+def test_parts_make_the_whole(parts: list[tuple[dict[str, Any], list[set[str]]]]) -> None:
+    """Each file tells some things of each object, and together they tell all."""
+    files: list[list[ObjectAnnotation]] = [[], [], []]
+    whole = {}
+    for number, (fields, kept) in enumerate(parts):
+        item = ObjectAnnotation(Box(number, 2, 40, 12), "cat", str(number), f"annotations[{number}]", mask=MASK)
+        kept[0] |= set(OPTIONAL) - set.union(*kept)
+        whole[item.box_id] = item._replace(position="", **fields)
+        for file, names in zip(files, kept, strict=True):
+            file.append(item._replace(**{name: fields[name] for name in names}))
+    readings = [image(f"{number}.json", *items) for number, items in enumerate(files)]
+    result = united(readings)
+    assert {item.box_id: item._replace(position="") for item in result.objects} == whole
+    assert {problem.reason for problem in result.problems} <= {"dup_box"}
+    assert result == united(readings[::-1])
 
 
 def test_one_file_may_have_an_object_twice() -> None:

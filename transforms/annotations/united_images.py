@@ -168,10 +168,9 @@ class _Objects:
 
     def _find(self, label: str, item: ObjectAnnotation) -> int | None:
         """The object of other files that one is the same as."""
-        alike = self._by_box.get((item.box, item.class_name), ())
         if item.box_id and (numbers := self._by_id.get(item.box_id)):
             for number in numbers:
-                if number in alike:
+                if _is_one(item, self.items[number]):
                     return number
             other_label, other = self._said[numbers[0]][0]
             detail = (
@@ -179,6 +178,7 @@ class _Objects:
                 f"if they are no one object, {DUP_IMAGE_REMEDY}"
             )
             raise Refused(Reason.DUP_IMAGE_NAME, detail)
+        alike = self._by_box.get((item.box, item.class_name), ())
         return next((n for n in alike if any(_contents(item) == _contents(other) for _, other in self._said[n])), None)
 
     def add_problems(self, label: str, problems: Iterable[BoxProblem]) -> None:
@@ -197,6 +197,11 @@ class _Objects:
 
 def _position(label: str, position: str) -> str:
     return f"{label}: {position}"
+
+
+def _is_one(item: ObjectAnnotation, other: ObjectAnnotation) -> bool:
+    """Whether class and box are the same; NaN, which the check of boxes is to find, is the same as NaN."""
+    return item.class_name == other.class_name and (item.box == other.box or repr(item.box) == repr(other.box))
 
 
 def _contents(item: ObjectAnnotation) -> tuple[Any, ...]:
