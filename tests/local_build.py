@@ -19,7 +19,8 @@ from transforms.images.local_image_store import LocalImageStore
 from transforms.ledger.counts import Counts, check_closing
 from transforms.records import AnnotatedImage, ReadContext, Reading, Rejection
 from transforms.shards.shard_ledger import write_rejected
-from transforms.shards.write_shard import ShardSettings, write_shard
+from transforms.shards.shard_settings import ShardSettings
+from transforms.shards.write_shard import write_shard
 from transforms.splits.assign_shards import assign_pack, index_pack
 from transforms.splits.build_plan import BuildPlan, PlanSettings, make_plan
 from transforms.splits.shard_plan import REJECTED, ShardKey, ShardSizing

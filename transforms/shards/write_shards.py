@@ -24,7 +24,8 @@ from transforms.shards.previous_dataset import PreviousDataset
 from transforms.shards.remote_target import replace_dataset
 from transforms.shards.shard_ledger import write_rejected
 from transforms.shards.shard_result import ShardResult
-from transforms.shards.write_shard import ShardSettings, existing_shard, write_shard
+from transforms.shards.shard_settings import ShardSettings
+from transforms.shards.write_shard import existing_shard, write_shard
 from transforms.splits.build_plan import BuildPlan
 from transforms.splits.shard_plan import REJECTED, ShardKey
 from transforms.storage.remote_claim import Claim

@@ -1,0 +1,120 @@
+"""An image of a shard on its way to a record: unpacked, its files read and checked. Runs in threads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from transforms.annotations.packs import PackedImage
+from transforms.examples.existing_record import ExistingRecord
+from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
+from transforms.images.image_store import ImageRefused, StoredImage
+from transforms.images.perceptual_hash import perceptual_hash
+from transforms.masks.object_masks import MaskFiles
+from transforms.records import AnnotatedImage
+from transforms.shards.earlier_shard import EarlierShard, KeptImage
+from transforms.shards.image_inputs import files_digest
+from transforms.shards.input_files import InputFiles
+
+
+class LoadedImage(NamedTuple):
+    """A picture that will be a record.
+
+    Attributes:
+      stored: as read.
+      checked: as it will be written.
+      sha256: of the written bytes, hex.
+      mask_files: content of the files of its masks and maps.
+      files_digest: see there.
+      existing: the record that the picture was stored in, if it was.
+      perceptual: hash of what it shows, if asked for.
+    """
+
+    stored: StoredImage
+    checked: CheckedImage
+    sha256: str
+    mask_files: MaskFiles
+    files_digest: int
+    existing: ExistingRecord | None = None
+    perceptual: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        masks = sum(len(data) for data in self.mask_files.values() if isinstance(data, bytes))
+        return len(self.checked.data) + masks + (len(self.existing.payload) if self.existing is not None else 0)
+
+
+class KeptRecord(NamedTuple):
+    """A record as it was; without bytes if it was refused."""
+
+    image: KeptImage
+    payload: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.payload)
+
+
+class StampedImage(NamedTuple):
+    """An image, what was loaded of it, and the stamp of its files as ``InputFiles.stamp`` would have it."""
+
+    image: AnnotatedImage
+    stamp: int
+    loaded: LoadedImage | KeptRecord | ImageRefused
+
+    @property
+    def size(self) -> int:
+        """Bytes that were loaded."""
+        return 0 if isinstance(self.loaded, ImageRefused) else self.loaded.size
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLoader:
+    """Loads images.
+
+    Attributes:
+      files: where they are.
+      policy: how pictures are checked.
+      with_perceptual_hashes: of the pictures.
+      earlier: the shard before, if there is one. kept: the images whose records in it are as they would be made.
+    """
+
+    files: InputFiles
+    policy: ImagePolicy
+    with_perceptual_hashes: bool = False
+    earlier: EarlierShard | None = None
+    kept: Mapping[str, KeptImage] | None = None
+
+    def load(self, member: PackedImage) -> StampedImage:
+        """Unpacks an image and reads its files, unless its record is there.
+
+        Raises:
+          OSError: the storage failed.
+          PreviousRefused: the dataset before is damaged.
+        """
+        image = member.unpack()
+        if self.earlier is not None and self.kept and (kept := self.kept.get(member.key)) is not None:
+            return StampedImage(image, kept.stamp, KeptRecord(kept, self.earlier.payload(kept)))
+        files, stored = self.files, None
+        beside = files.stamps_beside(image)
+        try:
+            stored, existing = files.read(image)
+            checked = check_image(stored.data, self.policy)
+        except ImageRefused as refused:
+            stamp = files.stamp_of_refused(image, stored, refused)
+            return StampedImage(image, files.joined_stamp(image, stamp, beside), refused)
+        loaded = self._loaded(stored, checked, files.read_masks(image), existing)
+        return StampedImage(image, files.joined_stamp(image, stored.stamp, beside), loaded)
+
+    def _loaded(
+        self, stored: StoredImage, checked: CheckedImage, mask_files: MaskFiles, existing: ExistingRecord | None
+    ) -> LoadedImage:
+        near = perceptual_hash(checked.data, self.policy.max_pixels) if self.with_perceptual_hashes else None
+        sha256 = hashlib.sha256(checked.data).hexdigest()
+        source = stored.data if existing is None else existing.payload
+        digest = files_digest(source, sha256 if source is checked.data else "", mask_files)
+        return LoadedImage(stored, checked, sha256, mask_files, digest, existing, near)
