@@ -123,20 +123,22 @@ def deflate_runs(lengths: Integers, run_bytes: Integers, firsts: Integers) -> li
       run_bytes: of each run, as the function of this name gives them.
       firsts: index of the first run of each stream, ascending from 0.
     """
-    lasts = np.append(firsts[1:], len(lengths)) - 1
+    runs = _runs_of_streams(firsts, len(lengths))
+    lasts = firsts + runs - 1
     longest = (lengths - 1) // _LONGEST_COPY
     ends = lengths - 1 + _LONGEST_COPY * (run_bytes - longest)
     ends[lasts] += 2 * _LONGEST_COPY
     bits = _RUN_END_BITS[ends]
-    stops = np.cumsum(longest * (len(_CODES[_LONGEST]) + len(_DISTANCE_ONE)) + bits)
-    sizes = np.diff(stops[lasts], prepend=0) + _HEAD.count
+    begins = (longest * (len(_CODES[_LONGEST]) + len(_DISTANCE_ONE)) + bits).cumsum()
+    stops = begins[lasts]
+    sizes = stops + _HEAD.count
+    sizes[1:] -= stops[:-1]
     # Each stream begins at a word of its own.
     words_of_streams = sizes // _WORD_BITS + 2
-    starts = np.cumsum(words_of_streams) - words_of_streams
-    stops += np.repeat(_WORD_BITS * starts + sizes - stops[lasts], np.diff(lasts, prepend=-1))
-    stops -= bits
-    words = stops >> _WORD_SHIFT
-    shifted = _RUN_END_VALUES[ends] << (stops & (_WORD_BITS - 1))
+    starts = words_of_streams.cumsum() - words_of_streams
+    begins += (_WORD_BITS * starts + sizes - stops).repeat(runs) - bits
+    words = begins >> _WORD_SHIFT
+    shifted = _RUN_END_VALUES[ends] << (begins & (_WORD_BITS - 1))
     # No two runs share a bit, so that sums of their bits are the words; below 2**53 the sums are exact.
     total = int(words_of_streams.sum())
     buffer = np.bincount(words, shifted & (2**_WORD_BITS - 1), total)
@@ -152,5 +154,11 @@ def deflate_runs(lengths: Integers, run_bytes: Integers, firsts: Integers) -> li
 
 def run_bytes(firsts: Integers, runs: int) -> Integers:
     """The byte of each run, 0 or 1, of streams with these first runs, of so many runs in all."""
-    lengths = np.append(firsts[1:], runs) - firsts
-    return (np.arange(runs) - firsts.repeat(lengths)) & 1
+    return (np.arange(runs) - firsts.repeat(_runs_of_streams(firsts, runs))) & 1
+
+
+def _runs_of_streams(firsts: Integers, runs: int) -> Integers:
+    numbers = np.empty_like(firsts)
+    np.subtract(firsts[1:], firsts[:-1], out=numbers[:-1])
+    numbers[-1] = runs - firsts[-1]
+    return numbers

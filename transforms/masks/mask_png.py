@@ -71,22 +71,29 @@ def pngs_of_columns(changes: Integers, count: int, width: int, height: int) -> l
         return [empty_mask_png(width, height)] * count
     # A pixel differs from its left neighbour where one of the two sequences, of which one lags by a column, differs
     # from the other; those pixels are where the rows' sequence changes. Equal changes cancel each other.
-    merged = np.sort(np.concatenate([changes, changes + height]))
+    merged = np.concatenate([changes, changes + height])
+    merged.sort(kind="stable")  # faster where two rows are in order already
     starts = merged[0::2]
     lengths = merged[1::2] - starts
-    ends = np.cumsum(lengths)
-    if ends[-1] > _MAX_CHANGES:
+    ends = lengths.cumsum()
+    total = int(ends[-1])
+    if total > _MAX_CHANGES:
         if count == 1:
             return [png_of_bitmap(bitmap_of_columns(changes, width, height))]
         return [png_of_columns(part, width, height) for part in split_masks(changes, count, width, height)]
-    pixels = np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1])
-    columns, rows = _quotient(pixels, height)
-    masks, columns = _quotient(columns, width + 1)
-    row_changes = (masks * height + rows) * (width + 1) + columns + 1
+    pixels = (starts - ends + lengths).repeat(lengths) + np.arange(total)
+    stride = width + 1
+    columns = pixels // height  # of all masks
+    run_starts = np.empty(total + count, np.int64)
+    # (masks x height + rows) x stride + columns - masks x stride + 1, where rows = pixels - columns x height.
+    run_starts[count:] = pixels * stride - columns * (height * stride - 1) + 1
+    run_starts[count:] += columns // stride * ((height - 1) * stride)
     # Each mask begins with a run of its own, where a run of the mask before may end too.
-    size = height * (width + 1)
-    run_starts = np.sort(np.concatenate([row_changes, np.arange(count) * size]))
-    is_start = np.append(run_starts[1:] != run_starts[:-1], run_starts[-1] != count * size)
+    run_starts[:count] = np.arange(count) * (height * stride)
+    run_starts.sort()
+    is_start = np.empty(total + count, np.bool_)
+    np.not_equal(run_starts[1:], run_starts[:-1], out=is_start[:-1])
+    is_start[-1] = run_starts[-1] != count * height * stride
     return _pngs_of_starts(run_starts[is_start], count, width, height)
 
 
@@ -127,26 +134,21 @@ def _pngs_of_starts(starts: Integers, count: int, width: int, height: int) -> li
     """PNGs of the runs that start at these places in the rows of all masks, one after the other; one starts each."""
     size = height * (width + 1)
     lengths = np.empty_like(starts)
-    lengths[:-1], lengths[-1] = starts[1:] - starts[:-1], size * count - starts[-1]
-    _, places = _quotient(starts, size)
+    np.subtract(starts[1:], starts[:-1], out=lengths[:-1])
+    lengths[-1] = size * count - starts[-1]
+    places = starts - starts // size * size
     firsts = np.flatnonzero(places == 0)
     is_one = run_bytes(firsts, len(starts))
     ones = lengths * is_one
     # Adler-32 (RFC 1950): 1 and the sum of the bytes; the sum of that after each byte, so that a 1 counts as often as
     # there are bytes from it on.
     low = 1 + np.add.reduceat(ones, firsts)
-    high = size + np.add.reduceat(ones * (2 * (size - places) + 1 - lengths), firsts) // 2
+    high = size + np.add.reduceat(ones * ((2 * size + 1) - 2 * places - lengths), firsts) // 2
     checksums = (high % _ADLER_MODULUS) << 16 | low % _ADLER_MODULUS
     return [
-        _png(width, height, _ZLIB_HEAD + deflated + checksum.to_bytes(4, "big"))
+        _png(width, height, b"".join((_ZLIB_HEAD, deflated, checksum.to_bytes(4, "big"))))
         for deflated, checksum in zip(deflate_runs(lengths, is_one, firsts), checksums.tolist(), strict=True)
     ]
-
-
-def _quotient(dividends: Integers, divisor: int) -> tuple[Integers, Integers]:
-    """As ``np.divmod``, of numbers from 0, in half its time."""
-    quotients = dividends // divisor
-    return quotients, dividends - quotients * divisor
 
 
 def _png(width: int, height: int, compressed: bytes) -> bytes:

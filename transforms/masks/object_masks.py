@@ -120,7 +120,7 @@ def encode_masks(
     Raises:
       ImageRefused: the masks take more than a record may.
     """
-    encoder = _MaskEncoder(picture, geometry, files)
+    encoder = _MaskEncoder(picture, geometry, files, with_rles)
     masks = ObjectMasks([], [], [], [])
     total = 0
     for start in range(0, len(objects), _BATCH):
@@ -146,7 +146,7 @@ def annotated_size(picture: CheckedImage, geometry: Geometry) -> tuple[int, int]
 
 
 class _Encoded(NamedTuple):
-    """A mask's PNG, where it changes down the columns, and what is wrong with it."""
+    """A mask's PNG, where it changes down the columns if that is wanted, and what is wrong with it."""
 
     png: bytes
     changes: Integers
@@ -157,13 +157,14 @@ class _Encoded(NamedTuple):
 class _MaskEncoder:
     """Encodes the masks of one picture; a file that many objects share is decoded once."""
 
-    def __init__(self, picture: CheckedImage, geometry: Geometry, files: MaskFiles):
+    def __init__(self, picture: CheckedImage, geometry: Geometry, files: MaskFiles, with_changes: bool):
         self._written = (picture.width, picture.height)
         self._frame = annotated_size(picture, geometry)
         self._is_identity = geometry.orientation == 1 and self._frame == self._written
         self._geometry = geometry
         self._place = None if geometry.is_identity else geometry.points
         self._files = files
+        self._with_changes = with_changes
         self._values: dict[str, Values] = {}
         self.empty = empty_mask_png(*self._written)
 
@@ -207,7 +208,9 @@ class _MaskEncoder:
                 return [_Encoded(self.empty, _NO_CHANGES, refused.reason, refused.detail)]
             return [encoded for mask in masks for encoded in self._encode_polygons([mask])]
         pngs = pngs_of_columns(changes, len(masks), *self._written)
-        parts = split_masks(changes, len(masks), *self._written)
+        parts = [_NO_CHANGES] * len(masks)
+        if self._with_changes:
+            parts = split_masks(changes, len(masks), *self._written)
         return [
             self._seen(png, part, passed_over(mask.rings)) for png, part, mask in zip(pngs, parts, masks, strict=True)
         ]

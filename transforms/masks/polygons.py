@@ -9,6 +9,7 @@ an edge's two ends: an edge of any length takes the memory of the columns that i
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
 
@@ -47,16 +48,19 @@ def changes_of_polygons(masks: Sequence[Rings], width: int, height: int, place: 
     """
     areas = [_areas(rings) for rings in masks]
     rings = [*chain.from_iterable(areas)]
-    x, y = _on_grid([*chain.from_iterable(rings)], place).T
+    x, y = _on_grid([*chain.from_iterable(rings)], place)
     points = np.array([len(ring) // 2 for ring in rings])
-    ends = np.cumsum(points)
+    ends = points.cumsum()
     following = np.arange(1, len(x) + 1)
     following[ends - 1] = ends - points
-    edge, column, pixel = _crossings(x, y, x[following], y[following], width, height)
-    ring_of_edge = np.arange(len(rings)).repeat(points)
-    mask_of_ring = np.arange(len(masks)).repeat([len(area) for area in areas])
-    changes = mask_offset(mask_of_ring, width, height)[ring_of_edge][edge] + column * height + pixel
-    return np.sort(changes) if len(rings) == len(masks) else _union(changes, ring_of_edge[edge])
+    edge, column, pixel = _crossings(x, y, following, width, height)
+    offsets = mask_offset(np.arange(len(masks)), width, height)
+    if len(rings) == len(masks):
+        changes: Integers = offsets.repeat(points)[edge] + column * height + pixel
+        changes.sort()
+        return changes
+    offsets = offsets.repeat([len(area) for area in areas]).repeat(points)
+    return _union(offsets[edge] + column * height + pixel, np.arange(len(rings)).repeat(points)[edge])
 
 
 def passed_over(rings: Rings) -> str:
@@ -75,53 +79,58 @@ def _areas(rings: Rings) -> list[Sequence[float]]:
     return areas
 
 
-def _on_grid(numbers: Sequence[float], place: Place | None) -> Floats:
-    """Points on the grid, in fifths of a pixel, [N, 2]."""
+def _on_grid(numbers: Sequence[float], place: Place | None) -> tuple[Floats, Floats]:
+    """x and y of points on the grid, in fifths of a pixel."""
     try:
-        points = np.array(numbers, np.float64).reshape(-1, 2)
-    except (OverflowError, TypeError, ValueError):
+        points = np.frombuffer(array("d", numbers)).reshape(-1, 2)
+    except (OverflowError, TypeError):
         raise _invalid("a ring has a coordinate that is no number") from None
-    if not np.isfinite(points).all():
-        raise _invalid("a ring has a coordinate that is not finite")
-    points = points.clip(-_MAX_COORDINATE, _MAX_COORDINATE)
-    return np.trunc(_GRID * (place(points) if place else points) + 0.5)
+    if not np.abs(points).max() <= _MAX_COORDINATE:  # nor is NaN
+        if not np.isfinite(points).all():
+            raise _invalid("a ring has a coordinate that is not finite")
+        points = points.clip(-_MAX_COORDINATE, _MAX_COORDINATE)
+    x, y = np.trunc(_GRID * (place(points) if place else points).T + 0.5)
+    return x, y
 
 
 def _crossings(
-    x0: Floats, y0: Floats, x1: Floats, y1: Floats, width: int, height: int
+    x: Floats, y: Floats, following: Integers, width: int, height: int
 ) -> tuple[Integers, Integers, Integers]:
-    """Where edges cross columns: the edge's index, the column, and the pixel in it from which on all lies below."""
-    # Along x where that is the longer axis, else along y; always upward.
-    is_flat = np.abs(x1 - x0) >= np.abs(y1 - y0)
-    is_turned = np.where(is_flat, x0 > x1, y0 > y1)
-    x0, x1 = np.where(is_turned, x1, x0), np.where(is_turned, x0, x1)
-    y0, y1 = np.where(is_turned, y1, y0), np.where(is_turned, y0, y1)
-    across, along = np.where(is_flat, (y1 - y0, x1 - x0), (x1 - x0, y1 - y0))
-    slopes = across / np.maximum(along, 1)
-    first, stop = _passed_columns(np.minimum(x0, x1), width), _passed_columns(np.maximum(x0, x1), width)
-    counts = stop - first
+    """Where edges, each from a point to the ``following`` one, cross columns.
+
+    Returns:
+      The edge's index, the column, and the pixel in it from which on all lies below, of each crossing.
+    """
+    passed = _passed(x, width)
+    passed_after = passed[following]
+    stop = np.maximum(passed, passed_after)
+    counts = stop - np.minimum(passed, passed_after)
     total = int(counts.sum())
     if total > _MAX_CROSSINGS:
         raise _invalid(f"its edges cross columns {total} times, the limit is {_MAX_CROSSINGS}")
-    edges = np.argsort(~is_flat, kind="stable")
-    flat = int(counts[is_flat].sum())
+    # Along x where that is the longer axis, else along y; always upward.
+    x1, y1 = x[following], y[following]
+    dx, dy = x1 - x, y1 - y
+    is_flat = np.abs(dx) >= np.abs(dy)
+    is_turned = np.where(is_flat, dx, dy) < 0
+    flat, steep = np.flatnonzero(is_flat & (counts > 0)), np.flatnonzero(~is_flat)
+    edges = np.concatenate([flat, steep])
+    slopes = np.concatenate([dy[flat] / dx[flat], dx[steep] / dy[steep]])
     counts = counts[edges]
-    edge = edges.repeat(counts)
-    column = np.arange(total) + (stop[edges] - np.cumsum(counts)).repeat(counts)
+    column = np.arange(total) + (stop[edges] - counts.cumsum()).repeat(counts)
     border = (_GRID * column + _MIDDLE).astype(np.float64)
-    x, y, slope = x0[edge], y0[edge], slopes[edge]
-    rows = np.concatenate(
-        [
-            _flat_rows(x[:flat], y[:flat], slope[:flat], border[:flat]),
-            _steep_rows(x[flat:], y[flat:], slope[flat:], border[flat:]),
-        ]
-    )
-    return edge, column, np.floor((rows + _MIDDLE) / _GRID).clip(0, height).astype(np.int64)
+    edge, slope = edges.repeat(counts), slopes.repeat(counts)
+    x, y = np.where(is_turned, x1, x)[edge], np.where(is_turned, y1, y)[edge]
+    rows = np.empty(total)
+    of_flat, of_steep = slice(of_flat_edges := int(counts[: len(flat)].sum())), slice(of_flat_edges, None)
+    rows[of_flat] = _flat_rows(x[of_flat], y[of_flat], slope[of_flat], border[of_flat])
+    rows[of_steep] = _steep_rows(x[of_steep], y[of_steep], slope[of_steep], border[of_steep])
+    return edge, column, _passed(rows, height)
 
 
-def _passed_columns(x: Floats, width: int) -> Integers:
-    """How many of the columns' middles are left of these places on the grid."""
-    return np.floor((x + _MIDDLE) / _GRID).clip(0, width).astype(np.int64)
+def _passed(places: Floats, most: int) -> Integers:
+    """How many of the first ``most`` pixels' middles are before these places on the grid."""
+    return np.minimum(np.maximum(np.floor((places + _MIDDLE) / _GRID), 0), most).astype(np.int64)
 
 
 def _flat_rows(x: Floats, y: Floats, slope: Floats, border: Floats) -> Floats:
