@@ -171,6 +171,7 @@ def _run(argv: Sequence[str]) -> int:
                 on_progress,
             )
         if submitted:
+            remember_inputs(folder, files)
             print(f"{submitted} writes to {folder.path}; it is complete when its manifest.json is there.")
             return EXIT_OK
         manifest = read_manifest(folder.path)

@@ -241,6 +241,27 @@ class TestSubmissions:
         assert "is already built from these inputs; nothing was done" in capsys.readouterr().out
         assert len(service.jobs) == 1
 
+    def test_nobody_waits_for_detections(
+        self, video_sample: Path, gcs: FakeGcs, service: FakeDataflow, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The job writes the manifest, leaves no lock, and another launch finds that all is done."""
+        gcs.put_folder("bucket", "videos", video_sample)
+        # Boxmill's own image has no place here, so its source is sent.
+        flags = [*DETECT, *job_flags(service.url), WITH_SOURCE]
+        assert detect_video.main([*flags, "--no_wait_until_finish"]) == 0
+        assert f"job {service.last.resource['id']} " in capsys.readouterr().out
+        assert "found/manifest.json" not in gcs.names("bucket")
+        assert service.last.ended.wait(120)
+        assert service.last.state == "JOB_STATE_DONE", service.last.error
+        manifest = json.loads(gcs.get("bucket", "found/manifest.json"))
+        assert manifest["counts"]["videos"] == {"ok": 1}
+        assert not [name for name in gcs.names("bucket", "found/") if "lock" in name]
+        before = gcs.names("bucket", "found/")
+        assert detect_video.main(flags) == 0
+        assert "nothing was done" in capsys.readouterr().out
+        assert len(service.jobs) == 1
+        assert gcs.names("bucket", "found/") == before
+
 
 class TestMistakes:
     """What would fail on the workers does fail on the fake's, and is told before if it can be."""
