@@ -92,6 +92,11 @@ def test_what_is_twice_is_dropped_once(again: ObjectAnnotation) -> None:
     assert result.boxes_read == 3
 
 
+def test_a_copy_of_a_map_is_that_map() -> None:
+    result = united([image(file, segment("cat"), panoptic=MAP) for file in ("a.json", "b.json")])
+    assert (result.panoptic, len(result.objects), [item.reason for item in result.problems]) == (MAP, 1, ["dup_box"])
+
+
 def test_a_box_that_is_no_box_is_left_to_its_check() -> None:
     def lost() -> Box:
         return Box(float("nan"), 2, 11, 12)
@@ -156,7 +161,7 @@ CONFLICTS = {
     "another height": (image("b.json", height=31), "dup_image_name"),
     "another id": (image("b.json", image_id="6"), "dup_image_name"),
     "another split": (image("b.json", split="val"), "dup_image_name"),
-    "another map": (image("b.json", panoptic=MAP), "panoptic_repeated"),
+    "another map": (image("b.json", panoptic=MAP._replace(path="other.png")), "panoptic_repeated"),
 }
 
 

@@ -40,9 +40,10 @@ def united(images: Iterable[AnnotatedImage]) -> AnnotatedImage:
     """
     read = _labelled(images)
     maps = [(label, image.panoptic) for label, image in read if image.panoptic is not None]
-    if len(maps) > 1:
-        detail = f"{maps[0][0]} and {maps[1][0]} each have a panoptic map of the image; {DUP_IMAGE_REMEDY}"
-        raise Refused(Reason.PANOPTIC_REPEATED, detail)
+    for label, other in maps[1:]:
+        if other != maps[0][1]:
+            detail = f"{maps[0][0]} and {label} have different panoptic maps of the image; {DUP_IMAGE_REMEDY}"
+            raise Refused(Reason.PANOPTIC_REPEATED, detail)
     image_id, width, height, split = (
         _agreed(name, [(label, getattr(image, name)) for label, image in read])
         for name in ("image_id", "width", "height", "split")
