@@ -117,14 +117,25 @@ def finished_shards(dataset: Path) -> dict[str, tuple[int, int]]:
 
 
 def kill_and_rerun(
-    inputs: Path, output: Path, expected: dict[str, str], delay: float, more: tuple[str, ...] = TWO_PROCESSES
+    inputs: Path,
+    output: Path,
+    expected: dict[str, str],
+    delay: float,
+    more: tuple[str, ...] = TWO_PROCESSES,
+    after_shards: int = 0,
 ) -> int:
-    """Kills a build after ``delay`` seconds and runs it again; returns how many shards were kept."""
+    """Kills a build ``delay`` seconds after so many shards are finished, and runs it again.
+
+    Returns:
+      How many shards were kept.
+    """
+    dataset = output / "things" / "1.0.0"
     process = start(inputs, output, *more)
+    while process.poll() is None and len(finished_shards(dataset)) < after_shards:
+        time.sleep(0.01)
     time.sleep(delay)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    dataset = output / "things" / "1.0.0"
     before = finished_shards(dataset)
     again = start(inputs, output, *more)
     text, _ = again.communicate()
@@ -153,8 +164,11 @@ def test_twenty_random_kills(
     generator = random.Random(SEED)
     kept = []
     for number in range(20):
-        delay = generator.uniform(0.1, 1.05) * seconds
-        kept.append(kill_and_rerun(heavy_inputs, tmp_path / f"out{number}", expected, delay))
+        # Half of them at any time, half while shards are written, however fast the machine is just then.
+        after_shards, share = (0, (0.1, 1.05)) if number % 2 else (generator.randrange(2 * SHARDS), (0, 0.05))
+        delay = generator.uniform(*share) * seconds
+        output = tmp_path / f"out{number}"
+        kept.append(kill_and_rerun(heavy_inputs, output, expected, delay, after_shards=after_shards))
     print(f"seed {SEED}: 20 of 20 re-runs equal; shards kept: {kept}")
     assert sum(0 < number < 2 * SHARDS for number in kept) >= 5, f"too few kills fell into the writing: {kept}"
 
