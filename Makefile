@@ -20,9 +20,10 @@ $(READY): requirements.txt setup.py
 demo: $(READY)
 	$(BIN)/python -m pipelines.demo demo
 
-## test: lint, types and all tests but the slow ones
+## test: lint, types and all tests but the slow ones; of Flink a single build, where Java and Maven are there
 test: $(READY) check
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not benchmark and not flink"
+	$(MAKE) flink-test FLINK_TESTS=both_workers
 
 ## test-all: the slow tests too (sweeps of minutes)
 test-all: $(READY) check

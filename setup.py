@@ -65,5 +65,11 @@ setup(
             TENSORFLOW,
         ],
     },
-    entry_points={"console_scripts": ["boxmill=pipelines.cli:run", "boxmill-worker=pipelines.remote_worker:main"]},
+    entry_points={
+        "console_scripts": [
+            "boxmill=pipelines.cli:run",
+            "boxmill-worker=pipelines.remote_worker:main",
+            "boxmill-worker-pool=pipelines.worker_pool:main",
+        ]
+    },
 )

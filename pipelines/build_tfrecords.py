@@ -39,7 +39,7 @@ _TOLD_IN_A_SENTENCE = (
     "WorkerDied",
 )
 _PLACES_OF_WORKERS = ("annotations", "images", "output", "previous")
-_WORKER_MODULES = (
+WORKER_MODULES = (
     "transforms.shards.write_shards",
     "transforms.splits.assign_shards",
     "transforms.annotations.read_annotations",
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if HELP_FLAGS & set(argv):
         print(build_help(), end="")
         return EXIT_WRITTEN
-    local_workers.prepare_run(argv, _WORKER_MODULES)
+    local_workers.prepare_run(argv, WORKER_MODULES)
     from pipelines.runner import PipelineFailed, RunnerRefused
     from transforms.shards.dataset_folder import BuildRefused
     from transforms.shards.previous_dataset import PreviousRefused

@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 
+import grpc
 from apache_beam.options.pipeline_options import (
     DebugOptions,
     FlinkRunnerOptions,
@@ -53,11 +54,17 @@ def _check_job_server(endpoint: str) -> None:
     host, _, port = endpoint.rpartition(":")
     try:
         socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
+        with grpc.insecure_channel(endpoint) as channel:
+            grpc.channel_ready_future(channel).result(_ANSWER_SECONDS)
+        return
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"--job_endpoint={endpoint}: no job server answers there ({_reason(error)}); start Beam's, or leave the "
-            "flag out and name the cluster by --flink_master"
-        ) from None
+        reason = _reason(error)
+    except grpc.FutureTimeoutError:
+        reason = "something else does"
+    raise UsageError(
+        f"--job_endpoint={endpoint}: no job server answers there ({reason}); start Beam's, or leave the flag out and "
+        "name the cluster by --flink_master"
+    )
 
 
 def _check_flink(options: FlinkRunnerOptions) -> None:
@@ -119,6 +126,12 @@ _SAID = (
 def told_failure(text: str) -> str:
     """What a user can do about a failure of the cluster itself, as its job server told it; "" if it is not known."""
     return next((sentence for pattern, sentence in _SAID if re.search(pattern, text)), "")
+
+
+def is_set_up_wrong(text: str) -> bool:
+    """Whether a job's first failure shows that its workers cannot be started; later, a pool may only be starting."""
+    is_of_pool = "ExternalEnvironmentFactory" in text or "No module named" in text
+    return is_of_pool and bool(told_failure(text))
 
 
 def python_part(text: str) -> str:

@@ -38,9 +38,9 @@ EXIT_OK, EXIT_FAILED, EXIT_SOME_NOT_OK = 0, 1, 2
 # A full disk is no fault of the program either, nor is a storage that cannot be reached.
 _STORAGE_ERRORS = ("OSError", "FileNotFoundError", "PermissionError", "TimeoutError")
 _USER_MISTAKES = ("ModelRefused", "LabelMapRefused", "OutputRefused", "ClaimRefused", *_STORAGE_ERRORS)
-# None of these may import TensorFlow: it starts threads, which do not survive a fork.
 _PLACES_OF_WORKERS = ("videos", "model", "label_map", "output")
-_WORKER_MODULES = (
+# None of these may import TensorFlow: it starts threads, which do not survive a fork.
+WORKER_MODULES = (
     "transforms.videos.cut_videos",
     "transforms.detectors.detect_segments",
     "transforms.detections.write_detections",
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(detect_help(), end="")
         return EXIT_OK
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before any TensorFlow, also that of workers
-    local_workers.prepare_run(argv, _WORKER_MODULES)
+    local_workers.prepare_run(argv, WORKER_MODULES)
     from pipelines.runner import PipelineFailed, RunnerRefused
     from transforms.detections.output_folder import OutputRefused
     from transforms.detectors.label_maps import LabelMapRefused

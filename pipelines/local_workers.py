@@ -1,4 +1,4 @@
-"""Worker processes of the local runner, forked from a server that has everything imported already.
+"""Worker processes of this machine, forked from a server that has everything imported already.
 
 A worker of Beam's own subprocess mode spends seconds importing Beam. Here one server process imports it while the
 launcher does the same on another core, and each worker is a fork of that server: it is there at once.
@@ -12,9 +12,10 @@ import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pipelines.flags import runs_here
@@ -31,14 +32,25 @@ def prepare_run(argv: Sequence[str], modules: Sequence[str]) -> None:
       modules: what workers need, imported once, in the server of worker processes. None of them may start threads.
     """
     if any("multi_processing" in argument for argument in argv):
-        beam = ("pipelines.quiet_beam", "pipelines.lean_beam", "apache_beam.runners.worker.sdk_worker_main")
-        _CONTEXT.set_forkserver_preload([*beam, *modules])
-        forkserver.ensure_running()  # it imports while this process does
+        warm_up(["pipelines.quiet_beam", "pipelines.lean_beam", *modules])
     from pipelines import quiet_beam
 
     quiet_beam.quieten()
     if runs_here(argv):
         from pipelines import lean_beam  # noqa: F401
+
+
+def warm_up(modules: Sequence[str]) -> None:
+    """Starts the server of worker processes, which imports Beam's worker and ``modules`` while this process goes on."""
+    _CONTEXT.set_forkserver_preload([*modules, "apache_beam.runners.worker.sdk_worker_main"])
+    forkserver.ensure_running()
+
+
+def start_process(work: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """Starts a fork of the server that does ``work``, and that ends when this process does, however that ends."""
+    process = _CONTEXT.Process(target=_work, args=(work, arguments), daemon=True)
+    process.start()
+    return process
 
 
 def spare_garbage_collector() -> None:
@@ -51,11 +63,9 @@ def spare_garbage_collector() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def start_worker(environment: Mapping[str, str]) -> multiprocessing.process.BaseProcess:
+def start_worker(environment: Mapping[str, str]) -> BaseProcess:
     """Starts a worker process that connects to the addresses in ``environment``."""
-    process = _CONTEXT.Process(target=_work, args=(dict(environment),), daemon=True)
-    process.start()
-    return process
+    return start_process(_serve, dict(environment))
 
 
 def worker_environment(
@@ -70,8 +80,12 @@ def worker_environment(
     }
 
 
-def _work(environment: dict[str, str]) -> None:
+def _work(work: Callable[..., None], arguments: Sequence[Any]) -> None:
     threading.Thread(target=_die_with_launcher, name="die-with-launcher", daemon=True).start()
+    work(*arguments)
+
+
+def _serve(environment: dict[str, str]) -> None:
     from apache_beam.runners.worker import sdk_worker_main
 
     from pipelines import quiet_beam

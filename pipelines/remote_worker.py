@@ -1,9 +1,10 @@
 """``boxmill-worker``: starts Beam's Python worker in this very environment, as Beam's container would.
 
-Worker pools (``--container_executable``) and PROCESS environments of Flink and Spark start it with the addresses of the
-runner's services, by Beam's container contract; the runner's own answer says what else a worker must know: the options
-of the pipeline, and where to log. Standard output goes to standard error, since a pool never reads what its workers
-print, and a full pipe would stop them for ever.
+PROCESS environments of Flink and Spark, and Beam's own worker pools (``--container_executable``), start it with the
+addresses of the runner's services, by Beam's container contract; the runner's own answer says what else a worker must
+know: the options of the pipeline, and where to log. Our own pools (``worker_pool``) need no program: they call
+``serve``. Standard output goes to standard error, since Beam's pool never reads what its workers print, and a full pipe
+would stop them for ever.
 """
 
 from __future__ import annotations
@@ -24,31 +25,42 @@ REFUSED = "WorkerRefused"  # kind of the failure of a worker whose environment i
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs a worker until its runner lets go of it."""
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    """The command: one worker."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--id", required=True)
     parser.add_argument("--provision_endpoint", required=True)
     for service in ("control", "logging"):
         parser.add_argument(f"--{service}_endpoint", default="")
     arguments, _ = parser.parse_known_args(argv)
-    print(f"worker {arguments.id} is process {os.getpid()}", flush=True)
+    serve(arguments.id, arguments.provision_endpoint, arguments.control_endpoint, arguments.logging_endpoint)
+
+
+def serve(worker_id: str, provision: str, control: str = "", logging_address: str = "") -> None:
+    """Runs a worker until its runner lets go of it.
+
+    Args:
+      worker_id: the runner's name for it.
+      provision: address of the service that knows the rest.
+      control, logging_address: of the other services, where that one does not say.
+    """
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    print(f"worker {worker_id} is process {os.getpid()}", flush=True)
 
     from apache_beam.runners.worker import sdk_worker_main
     from google.protobuf import json_format
 
     from pipelines import local_workers
 
-    info = _provision_info(arguments.provision_endpoint, arguments.id)
-    control = info.control_endpoint.url or arguments.control_endpoint
+    info = _provision_info(provision, worker_id)
+    control = info.control_endpoint.url or control
     options = json_format.MessageToDict(info.pipeline_options)
     if problem := difference(options.get("beam:option:experiments:v1", ())):
-        _refuse(control, arguments.id, problem)
+        _refuse(control, worker_id, problem)
         return
     local_workers.spare_garbage_collector()
-    logging_address = info.logging_endpoint.url or arguments.logging_endpoint
+    logging_address = info.logging_endpoint.url or logging_address
     environment = local_workers.worker_environment(
-        arguments.id, _descriptor(control), _descriptor(logging_address), options
+        worker_id, _descriptor(control), _descriptor(logging_address), options
     )
     os.environ.update(environment, RUNNER_CAPABILITIES=" ".join(info.runner_capabilities))
     sdk_worker_main.main([])

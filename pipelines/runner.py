@@ -36,6 +36,8 @@ REFUSED_RUNNERS = {
     "daskrunner": "it loses outputs of pipelines with several sinks",
     "interactiverunner": "it is for notebooks",
 }
+# Failures that come of the input, besides those whose name ends in Refused.
+_FINAL = ("TooManyRejects", "NothingToBuild")
 _POLL_SECONDS = 0.1
 _PROGRESS_SECONDS = 0.25
 
@@ -174,18 +176,31 @@ def run_pipeline(
 
 
 def _run_on_cluster(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:
-    pipeline = _built(build, None, options)
-    try:
-        result = pipeline.run()
-        result.wait_until_finish()
-    except (RuntimeError, grpc.RpcError, grpc.FutureTimeoutError) as error:
-        failed = _failure(error, clusters.python_part(str(error)))
-        told = failed.message if failed.kind == remote_worker.REFUSED else clusters.told_failure(str(error))
-        if told:
-            raise RunnerRefused(told) from error
-        raise failed from error
+    from pipelines import flink_watch
+
+    with flink_watch.watched(options, _is_final) as watch:
+        pipeline = _built(build, None, options)  # which takes over the options as they are now
+        try:
+            result = pipeline.run()
+            result.wait_until_finish()
+        except (RuntimeError, grpc.RpcError, grpc.FutureTimeoutError) as error:
+            raise _cluster_failure(watch.failure or str(error)) from error
+    if watch.failure:
+        raise _cluster_failure(watch.failure)
     counted = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
     on_progress(Counter({item.key.metric.name: item.result for item in counted}))
+
+
+def _cluster_failure(text: str) -> PipelineFailed | RunnerRefused:
+    failed = _failure(RuntimeError(text), clusters.python_part(text))
+    told = failed.message if failed.kind == remote_worker.REFUSED else clusters.told_failure(text)
+    return RunnerRefused(told) if told else failed
+
+
+def _is_final(text: str, is_first: bool) -> bool:
+    """Whether a failure of a cluster's job would come again, however often the job is run."""
+    kind = _failure(RuntimeError(text), clusters.python_part(text)).kind
+    return kind.endswith("Refused") or kind in _FINAL or (is_first and clusters.is_set_up_wrong(text))
 
 
 def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:

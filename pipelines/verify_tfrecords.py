@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 EXIT_CLEAN, EXIT_FOUND = 0, 1
 _SHOWN_FINDINGS = 20
-_WORKER_MODULES = ("transforms.verification.verify_dataset",)
+WORKER_MODULES = ("transforms.verification.verify_dataset",)
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if HELP_FLAGS & set(argv):
         print(_help(), end="")
         return EXIT_CLEAN
-    local_workers.prepare_run(argv, _WORKER_MODULES)
+    local_workers.prepare_run(argv, WORKER_MODULES)
     from pipelines.runner import PipelineFailed, RunnerRefused
     from transforms.shards.manifest import NotADataset
 

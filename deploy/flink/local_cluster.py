@@ -147,9 +147,6 @@ def _start(cluster: Cluster, packages: Packages, workers: int, rpc: int, artifac
     flink = [f"-Dlog4j.configurationFile={folder}/log4j.properties", "-cp", classes]
     configured = ["--configDir", str(folder)]
     cluster.start("jobmanager", [*java, "-Xmx384m", *flink, _JOB_MANAGER, *configured])
-    boot = folder / "boxmill-worker"
-    boot.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pipelines.remote_worker "$@"\n')
-    boot.chmod(0o755)
     for number in range(workers):
         address = f"127.0.0.{number + 1}"
         hosts = folder / f"hosts-{number}"
@@ -158,8 +155,8 @@ def _start(cluster: Cluster, packages: Packages, workers: int, rpc: int, artifac
         names = [f"-Djdk.net.hosts.file={hosts}", *flink, _TASK_MANAGER, *configured]
         name = f"taskmanager-{number}"
         cluster.start(name, [*java, *limits, *names, "-D", f"taskmanager.resource-id={name}"])
-        pool = [sys.executable, "-m", "deploy.flink.worker_pool", f"--address={address}:{cluster.pool_port}"]
-        cluster.start(f"worker-pool-{number}", [*pool, f"--container_executable={boot}"])
+        pool = [sys.executable, "-m", "pipelines.worker_pool", f"--address={address}:{cluster.pool_port}"]
+        cluster.start(f"worker-pool-{number}", pool)
     server = [*java, "-Xmx384m", "-jar", str(packages.job_server), f"--flink-master=127.0.0.1:{cluster.rest}"]
     ports = ["--job-host=127.0.0.1", f"--job-port={cluster.job_endpoint.rpartition(':')[2]}"]
     ports += [f"--artifact-port={artifacts}", "--expansion-port=-1"]

@@ -22,6 +22,7 @@ _POM = Path(__file__).resolve().parent / "job_server" / "pom.xml"
 # All that a cluster runs; the rest of the package is for tables and SQL.
 _CLUSTER_JARS = ("flink-dist", "log4j")
 _TOOLS = ("java", "mvn")
+_FETCH_SECONDS = 300
 
 
 class PackagesMissing(Exception):
@@ -83,7 +84,12 @@ def _make_job_server(scratch: Path) -> Path:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_FETCH_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise PackagesMissing(f"{' '.join(command)} has not ended within {_FETCH_SECONDS} s") from None
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
         raise PackagesMissing(f"{' '.join(command)} failed: {lines[0] if lines else done.stderr.strip()}")

@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import psutil
 import pytest
@@ -29,6 +30,21 @@ pytestmark = pytest.mark.flink
 ROOT = Path(__file__).resolve().parents[2]
 TEMPORARY_SHARD = re.compile(r"(.*\.tfrecord-\d+-of-\d+)\..*\.boxmill-tmp")
 IMAGES = 240
+LIMIT_SECONDS = 300
+
+
+@pytest.fixture(autouse=True)
+def _time_limit() -> Iterator[None]:
+    """A job that hangs fails its test."""
+
+    def fail(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"the test has not ended within {LIMIT_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(LIMIT_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +82,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def python_workers(cluster: Cluster) -> list[psutil.Process]:
-    """The Python workers of all pools."""
+    """The processes of all pools, Python workers among them."""
     pools = [process for name, process in cluster.processes.items() if name.startswith("worker-pool")]
     return [child for pool in pools for child in psutil.Process(pool.pid).children(recursive=True)]
 
@@ -112,10 +128,10 @@ class Watch:
         return self._strike is None
 
 
-def failures_of_last_job(cluster: Cluster) -> int:
+def failures_of_last_job(cluster: Cluster, state: str = "FINISHED") -> int:
     jobs = cluster.ask("/jobs/overview")["jobs"]
     last = max(jobs, key=lambda job: job["start-time"])
-    assert last["state"] == "FINISHED"
+    assert last["state"] == state
     return len(cluster.ask(f"/jobs/{last['jid']}/exceptions")["exceptionHistory"]["entries"])
 
 
@@ -172,6 +188,7 @@ def test_detections_are_the_local_runners(cluster: Cluster, tmp_path: Path, caps
     assert "segments: 0 inferred" not in capsys.readouterr().out  # the workers' counters have come
 
 
+TOLD_SECONDS = 30
 MISTAKES = {
     "too many rejects": (["--max_reject_ratio=0"], {}, build_tfrecords.EXIT_TOO_MANY_REJECTED, "--max_reject_ratio=0"),
     "no pool": (["--environment_config=127.0.0.1:1"], {}, build_tfrecords.EXIT_FAILED, "no worker pool answers"),
@@ -196,7 +213,12 @@ def test_failures_are_told_in_a_sentence(
     flags, replaced, code, sentence = MISTAKES[mistake]
     for name, value in replaced.items():
         monkeypatch.setattr(clusters, name, value)
+    begun = time.monotonic()
     assert build(data, tmp_path, *cluster.flags(2), *flags) == code
+    seconds = time.monotonic() - begun
+    print(f"{mistake}: told after {seconds:.1f} s")
+    assert failures_of_last_job(cluster, "CANCELED") == 1
+    assert seconds < TOLD_SECONDS or code == build_tfrecords.EXIT_TOO_MANY_REJECTED  # for which all is built
     told = [line for line in capfd.readouterr().err.splitlines() if not line.startswith(("reading", "writing"))]
     assert len(told) == 1
     assert sentence in told[0]
@@ -207,7 +229,8 @@ def test_a_killed_task_manager_costs_a_retry_and_no_data(
     cluster: Cluster, data: Path, local: dict[str, bytes], tmp_path: Path
 ) -> None:
     def kill_manager(worker: psutil.Process) -> None:
-        [number] = [name[-1] for name, pool in cluster.processes.items() if pool.pid == worker.ppid()]
+        elders = {elder.pid for elder in worker.parents()}
+        [number] = [name[-1] for name, pool in cluster.processes.items() if name[:6] == "worker" and pool.pid in elders]
         cluster.processes[f"taskmanager-{number}"].kill()
 
     with Watch(cluster, kill_manager) as watch:

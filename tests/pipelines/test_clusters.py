@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import grpc
 import pytest
 from apache_beam.options.pipeline_options import DebugOptions, PipelineOptions
 
@@ -39,6 +41,15 @@ def flink() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture
+def job_server() -> Iterator[str]:
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
+
+
 REFUSED = {
     "nothing answers": ([FLINK, "--flink_master=localhost:1"], "no Flink answers there (Connection refused)"),
     "no such host": ([FLINK, "--flink_master=no.such.host.invalid:8081"], "no Flink answers there"),
@@ -67,15 +78,23 @@ def test_another_version_of_flink_is_refused(flink: str, monkeypatch: pytest.Mon
     clusters.check_cluster(PipelineOptions([FLINK, f"--flink_master={flink}", "--flink_version=1.20"]))
 
 
-def test_java_is_needed_but_for_a_running_job_server(flink: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_java_is_needed_but_for_a_running_job_server(
+    flink: str, job_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(UsageError, match="needs Java"):
         clusters.check_cluster(PipelineOptions([FLINK, f"--flink_master={flink}", "--flink_version=1.20"]))
-    clusters.check_cluster(PipelineOptions([FLINK, f"--job_endpoint={flink}"]))
+    clusters.check_cluster(PipelineOptions([FLINK, f"--job_endpoint={job_server}"]))
 
 
-def test_workers_compare_versions_with_the_launchers(flink: str) -> None:
-    options = PipelineOptions([FLINK, f"--job_endpoint={flink}"])
+def test_what_is_no_job_server_is_told_soon(flink: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "_ANSWER_SECONDS", 0.3)
+    with pytest.raises(UsageError, match="no job server answers there \\(something else does\\)"):
+        clusters.check_cluster(PipelineOptions([FLINK, f"--job_endpoint={flink}"]))
+
+
+def test_workers_compare_versions_with_the_launchers(job_server: str) -> None:
+    options = PipelineOptions([FLINK, f"--job_endpoint={job_server}"])
     clusters.check_cluster(options)
     experiments = options.view_as(DebugOptions).experiments
     assert remote_worker.difference(experiments) == ""
