@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.annotations.test_plain_objects import plain
 from transforms.annotations import coco, json_stream, object_columns, plain_objects
-from transforms.annotations.object_columns import columns_of_elements, columns_of_text
+from transforms.annotations.object_columns import ObjectColumns, TextColumns, columns_of_elements
 from transforms.annotations.plain_objects import PlainObjects
 from transforms.annotations.spilled_numbers import SpilledNumbers
 from transforms.records import AnnotatedImage, Polygons, ReadContext, Reading
@@ -140,6 +140,10 @@ def text_of(elements: list[Any]) -> str:
     return json.dumps(elements)[1:-1]
 
 
+def columns_of_text(text: str, with_masks: bool) -> ObjectColumns | None:
+    return TextColumns(with_masks, {"keypoints", "attributes"}.isdisjoint).read(text)
+
+
 @pytest.mark.parametrize("with_masks", [True, False])
 def test_text_to_columns(with_masks: bool) -> None:
     elements = outlined(200)
@@ -181,6 +185,25 @@ def test_texts_that_are_read_with_care(odd: str) -> None:
     text = text_of(outlined(50)) + ', {"bbox": [1, 2, 3, 4], "image_id": 1, "category_id": 1, %s}'
     assert columns_of_text(text % '"id": 1', True) is not None
     assert columns_of_text(text % odd, True) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "is_learnt"),
+    [
+        ({"isfake": 0}, True),
+        ({"score": "5"}, False),
+        ({"score": 1, "keypoints": 0}, False),
+        ({"\ud800": 1}, False),
+        ({str(key): key for key in range(100)}, False),
+    ],
+)
+def test_other_keys_of_numbers_are_learnt(more: dict[str, Any], is_learnt: bool) -> None:
+    elements = [element | more for element in outlined(50)]
+    reader = TextColumns(True, {"keypoints"}.isdisjoint)
+    assert reader.read(text_of(elements)) is None
+    reader.learn(elements[0])
+    assert (reader.read(text_of(elements)) is not None) == is_learnt
+    assert reader.read(text_of(outlined(50))) is not None
 
 
 def test_portions_can_be_pickled() -> None:

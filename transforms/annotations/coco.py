@@ -54,7 +54,7 @@ from transforms.annotations.fields import (
 )
 from transforms.annotations.json_outline import outline
 from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_batches
-from transforms.annotations.object_columns import ObjectColumns, columns_of_elements, columns_of_text
+from transforms.annotations.object_columns import ObjectColumns, TextColumns, columns_of_elements
 from transforms.annotations.plain_objects import NO_ID, PlainObjects
 from transforms.annotations.spilled_groups import SpilledGroups
 from transforms.annotations.text_encoding import LAST_RESORT, detect_encoding
@@ -122,13 +122,14 @@ class _Collector:
         self._stuff: set[str] = set()
         self._rich_keys = OTHER_KEYS | MASK_KEYS if context.with_masks else OTHER_KEYS
         self._unusual_keys = self._rich_keys | {DUPLICATE_KEY}
+        self._text_columns = TextColumns(context.with_masks, (OTHER_KEYS | {DUPLICATE_KEY}).isdisjoint)
         self._box_ids = array("Q")
         self._rejections: list[Rejection] = []
         self._count = {"images": 0, "annotations": 0, "categories": 0}
 
     def collect(self, text: io.TextIOWrapper) -> None:
         found: set[str] = set()
-        for key, batch in stream_batches(text, {"annotations": self._columns_of_text}):
+        for key, batch in stream_batches(text, {"annotations": self._text_columns.read}):
             found.add(key)
             if key not in self._count:
                 continue
@@ -139,13 +140,13 @@ class _Collector:
         if not found & {"images", "annotations"}:
             raise JsonError('the object has neither "images" nor "annotations"')
 
-    def _columns_of_text(self, text: str) -> ObjectColumns | None:
-        return columns_of_text(text, self._context.with_masks)
-
     def _not_plain(self, key: str, first: int, batch: list[Any] | ObjectColumns) -> Iterable[tuple[int, Any]]:
         """What must be read one by one, with its index in the batch, when the plain objects are taken."""
         if isinstance(batch, list):
-            found = columns_of_elements(batch, self._unusual_keys.isdisjoint) if key == "annotations" else None
+            found = None
+            if key == "annotations":
+                found = columns_of_elements(batch, self._unusual_keys.isdisjoint)
+                self._text_columns.learn(batch[0])
             if found is None:
                 return enumerate(batch)
             batch = found

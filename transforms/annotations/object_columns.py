@@ -43,14 +43,14 @@ numbers.
 Rows = npt.NDArray[np.void]
 _Booleans = npt.NDArray[np.bool_]
 
-_ARROW_TYPE = pa.struct(
-    [(key, pa.int64()) for _, key in _IDS]
-    + [("bbox", pa.list_(pa.float64())), ("area", pa.float64()), ("iscrowd", pa.int64())]
-    + [("segmentation", pa.list_(pa.list_(pa.float64())))]
-)
-_PARSE_OPTIONS = arrow_json.ParseOptions(
-    explicit_schema=pa.schema([("objects", pa.list_(_ARROW_TYPE))]), unexpected_field_behavior="error"
-)
+_ARROW_FIELDS = {
+    **{key: pa.int64() for _, key in _IDS},
+    "bbox": pa.list_(pa.float64()),
+    "area": pa.float64(),
+    "iscrowd": pa.int64(),
+    "segmentation": pa.list_(pa.list_(pa.float64())),
+}
+_MOST_KEYS = 50
 # Arrow's reader takes more of these for numbers than ours does, and ends a text at a NUL.
 _NOT_ALIKE = ("NaN", "Inf", "\0")
 
@@ -79,25 +79,55 @@ class ObjectColumns:
         return ((index, self.elements[index]) for index in np.flatnonzero(~self.is_plain).tolist())
 
 
-def columns_of_text(text: str, with_masks: bool) -> ObjectColumns | None:
-    """Columns of objects with nothing but box, area, crowd flag and polygons; None if some have anything else.
+class TextColumns:
+    """Reads texts of objects, separated by commas, to columns.
 
     Args:
-      text: objects, separated by commas; not trusted.
       with_masks: polygons are wanted.
+      is_plain: whether an object of these keys, ``segmentation`` aside, has nothing besides its box that must be read.
     """
-    if len(text) < FEWEST_CHARS or not text.isascii() or any(name in text for name in _NOT_ALIKE):
-        return None
-    data = b'{"objects":[%b]}' % text.encode()
-    options = arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1)
-    try:
-        table = arrow_json.read_json(pa.BufferReader(data), options, _PARSE_OPTIONS)
-    except pa.ArrowInvalid:  # so it is for a key that stands twice, or a value of another type
-        return None
+
+    def __init__(self, with_masks: bool, is_plain: Callable[[Iterable[str]], bool]):
+        self._with_masks = with_masks
+        self._is_plain = is_plain
+        self._fields = _ARROW_FIELDS
+        self._options = _parse_options(_ARROW_FIELDS)
+
+    def learn(self, element: Any) -> None:
+        """Looks at an object like those to come for other keys that have numbers: none need be read."""
+        if isinstance(element, dict):
+            others = {
+                key
+                for key, value in element.items()
+                if type(value) in _NUMBERS and key.isascii() and key not in self._fields
+            }
+            if others and self._is_plain(others) and len(self._fields) + len(others) <= _MOST_KEYS:
+                self._fields = self._fields | dict.fromkeys(others, pa.float64())
+                self._options = _parse_options(self._fields)
+
+    def read(self, text: str) -> ObjectColumns | None:
+        """Columns of objects with nothing but box, area, crowd flag and polygons; None if some have anything else."""
+        if len(text) < FEWEST_CHARS or not text.isascii() or any(name in text for name in _NOT_ALIKE):
+            return None
+        data = b'{"objects":[%b]}' % text.encode()
+        options = arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1)
+        try:
+            table = arrow_json.read_json(pa.BufferReader(data), options, self._options)
+        except pa.ArrowInvalid:  # so it is for a key that stands twice, or a value of another type
+            return None
+        return _columns_of_table(table, text, self._with_masks)
+
+
+def _parse_options(fields: Mapping[str, pa.DataType]) -> arrow_json.ParseOptions:
+    schema = pa.schema([("objects", pa.list_(pa.struct(list(fields.items()))))])
+    return arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+
+
+def _columns_of_table(table: pa.Table, text: str, with_masks: bool) -> ObjectColumns | None:
     if table.num_rows != 1:
         return None
     objects = table.column(0).combine_chunks().flatten()
-    fields = {key: objects.field(key) for key in _ARROW_TYPE.names}
+    fields = {key: objects.field(key) for key in _ARROW_FIELDS}
     boxes = fields["bbox"]
     sides = boxes.flatten()
     polygons = _polygons(fields["segmentation"])

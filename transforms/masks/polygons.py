@@ -70,7 +70,7 @@ def passed_over(rings: Rings) -> str:
 
 
 def _areas(rings: Rings) -> Sequence[Sequence[float]]:
-    if rings and all([len(ring) >= 2 * _MIN_POINTS and not len(ring) % 2 for ring in rings]):  # nearly always
+    if rings and all(len(ring) >= 2 * _MIN_POINTS and not len(ring) % 2 for ring in rings):  # nearly always
         return rings
     areas = [ring for ring in rings if len(ring) >= 2 * _MIN_POINTS or len(ring) % 2]
     if not areas:
