@@ -212,6 +212,8 @@ def _find_source_inputs(
     root = source.images or _default_images_root(source.annotations[0])
     try:
         listing = list_images(root)
+    except FileNotFoundError:
+        raise UsageError(f"--images={storage.missing(root)}") from None
     except OSError as error:
         raise UsageError(f"--images={root} cannot be read: {error.strerror}") from None
     if not listing.images:

@@ -122,7 +122,8 @@ def _shard_counts(text: str | None, splits: Sequence[str], may_be_others: bool) 
         split, separator, number = item.strip().rpartition("=")
         is_known = split in splits or (may_be_others and split)
         if not number.isdecimal() or int(number) < 1 or (separator and not is_known):
-            raise UsageError(f"--num_shards={text}: {item!r} is not SPLIT=NUMBER with a split of {', '.join(splits)}")
+            form = "a number from 1, or SPLIT=NUMBER with a split of"
+            raise UsageError(f"--num_shards={text}: {item!r} is not {form} {', '.join(splits)}")
         all_splits = [*splits, ""] if may_be_others else splits
         counts.update(dict.fromkeys([split] if separator else all_splits, int(number)))
     return counts

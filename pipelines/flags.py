@@ -64,7 +64,11 @@ def _beam_options(values: flags.FlagValues, rest: Sequence[str]) -> PipelineOpti
         known = [f"--{name}" for name in values]
         known += [name for action in parser._actions for name in action.option_strings]
         raise UsageError(_unknown_message(unknown[0], known))
-    return PipelineOptions(list(rest))
+    beam_options = PipelineOptions(list(rest))
+    workers = beam_options.view_as(pipeline_options.DirectOptions).direct_num_workers
+    if workers < 0:
+        raise UsageError(f"--direct_num_workers={workers} must be 0 (one for each core) or more")
+    return beam_options
 
 
 def _unknown_message(argument: str, known: Sequence[str]) -> str:

@@ -237,7 +237,10 @@ def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOption
 def _built(
     build: Callable[[beam.Pipeline], None], runner: beam_runner.PipelineRunner | None, options: PipelineOptions
 ) -> beam.Pipeline:
-    pipeline = beam.Pipeline(runner=runner, options=options)
+    try:
+        pipeline = beam.Pipeline(runner=runner, options=options)
+    except ValueError as error:  # a runner that there is not, or options that Beam refuses
+        raise RunnerRefused(f"--runner={options.view_as(StandardOptions).runner}: {error}") from error
     # Only transforms in other languages use this folder, and a killed run would leave it behind.
     os.rmdir(pipeline.local_tempdir)
     build(pipeline)

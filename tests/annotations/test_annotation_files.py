@@ -46,6 +46,11 @@ def test_pattern_and_file(folder: Path) -> None:
     assert found(f"{folder}/*.json") == [("b.json", "coco"), ("other.json", "")]
 
 
+def test_files_of_other_formats_than_the_one_named_are_said(folder: Path) -> None:
+    with pytest.raises(AnnotationsNotFound, match=r"\(.csv, .tsv\); files of other formats .* leave --format out"):
+        find_annotations([str(folder)], "csv")
+
+
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from pipelines import build_flags, build_tfrecords, cli
 from pipelines.demo_sample import write_sample
+from tests.sample_data import build_dataset, coco, coco_image, jpeg, write_files
 
 SAMPLE = "sample"
 
@@ -72,7 +74,7 @@ MISTAKES = {
         "--annotations=/nowhere/a.json does not exist",
     ),
     "pattern without a match": ({"annotations": "/nowhere/*.xml"}, "matches no file"),
-    "images folder that is not there": ({"images": "/nowhere"}, "--images=/nowhere cannot be read"),
+    "images folder that is not there": ({"images": "/nowhere"}, "--images=/nowhere does not exist; / holds "),
     "name unfit for readers": ({"name": "my-shapes"}, "--name=my-shapes must begin with a letter"),
     "version of two numbers": ({"version": "1.0"}, "--version=1.0 must be three numbers"),
     "splits that do not add up": ({"splits": "train=0.8,val=0.1"}, "sum to 0.9"),
@@ -86,7 +88,10 @@ MISTAKES = {
         "--class_map=/nowhere/map.pbtxt cannot be read",
     ),
     "Beam option of the wrong type": ({"direct_num_workers": "many"}, "direct_num_workers"),
+    "fewer workers than none": ({"direct_num_workers": "-1"}, "--direct_num_workers=-1 must be 0"),
     "runner that loses data": ({"runner": "DaskRunner"}, "refused"),
+    "runner that there is not": ({"runner": "SpoonRunner"}, "--runner=SpoonRunner: "),
+    "shards of no number": ({"num_shards": "0"}, "'0' is not a number from 1, or SPLIT=NUMBER"),
 }
 
 
@@ -172,3 +177,15 @@ def test_class_id_zero_is_refused_with_advice(tmp_path: Path, sample: Path, caps
 def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["biuld"]) == 1
     assert "did you mean build?" in capsys.readouterr().err
+
+
+def test_too_many_rejects_are_no_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = [coco_image(number, f"{number}.jpg") for number in range(3)]
+    write_files(tmp_path, {"a.json": json.dumps(coco(pictures, [])).encode(), "images/0.jpg": jpeg()})
+    built = build_dataset(tmp_path / "out", tmp_path / "a.json", tmp_path / "images", "--max_reject_ratio=0.5")
+    assert built.exit_code == 3
+    sentence = (
+        "2 of 3 images were rejected, more than --max_reject_ratio=0.5 allows; most often given: image_missing (2)."
+    )
+    assert sentence in capsys.readouterr().err
+    assert not (built.folder / "manifest.json").exists()

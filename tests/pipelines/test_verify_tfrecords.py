@@ -81,7 +81,7 @@ def test_malformed_manifest(dataset: Path, capsys: pytest.CaptureFixture[str]) -
     [
         ([], "boxmill verify: which dataset? Give its folder"),
         (["{root}"], "did you mean {whole}?"),
-        (["{root}/nowhere"], "has no manifest.json"),
+        (["{root}/nowhere"], "nowhere does not exist; {root} holds "),
         (["{whole}", "--dataset=x"], "both name a dataset"),
         (["{whole}", "--image_decod=full"], "did you mean --image_decode?"),
         (["{whole}", "--image_decode=half"], "half"),

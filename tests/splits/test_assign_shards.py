@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from transforms.annotations.packs import PackedImage, decode_pack, encode_pack, pack_entry
@@ -54,3 +56,13 @@ def test_nothing_to_build_says_what_was_refused() -> None:
     pack = encode_pack([Rejection("annotation_unreadable", "no readable XML", annotation_file="a.xml")])
     with pytest.raises(NothingToBuild, match=r"a\.xml: no readable XML"):
         planned(pack)
+
+
+def test_nothing_to_build_says_what_else_became_of_the_images() -> None:
+    twice = encode_pack([pack_entry(AnnotatedImage("a.jpg"))] * 2)
+    with pytest.raises(NothingToBuild, match=r"1 images have more than one annotation each; .*--sources"):
+        planned(twice)
+    settings = replace(SETTINGS, rule=SplitRule(None, takes_source=True))
+    pack = encode_pack([pack_entry(AnnotatedImage("a.jpg"))])
+    with pytest.raises(NothingToBuild, match="--splits=source finds no split for any of the 1 images"):
+        make_plan([index_pack(pack, settings)], settings)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from transforms.storage.paths import absolute, fixed_folder, is_remote, pattern_matcher, relative_name
+from transforms.storage.paths import absolute, fixed_folder, is_remote, missing, pattern_matcher, relative_name
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,15 @@ def test_kinds_and_names() -> None:
 )
 def test_patterns(pattern: str, path: str, fits: bool) -> None:
     assert bool(pattern_matcher(pattern).fullmatch(path)) is fits
+
+
+def test_what_is_missing_is_told_with_what_is_there(tmp_path: Path) -> None:
+    names = ["images", "labels", ".hidden", *"12345"]
+    assert missing(f"{tmp_path}/x/a.json") == f"{tmp_path}/x/a.json does not exist; {tmp_path} holds nothing"
+    for name in names[:3]:
+        (tmp_path / name).mkdir()
+    assert missing(f"{tmp_path}/x").endswith("holds images, labels")
+    for name in names[3:]:
+        (tmp_path / name).touch()
+    assert missing(f"{tmp_path}/x").endswith("holds 1, 2, 3, 4, 5, …")
+    assert missing("gs://b/x") == "gs://b/x does not exist"

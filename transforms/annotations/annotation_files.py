@@ -99,7 +99,7 @@ def find_annotations(patterns: Sequence[str], format_name: str, most_opened: int
     formats = [FORMATS[format_name]] if format_name != "auto" else list(FORMATS.values())
     found: dict[str, _Match] = {}
     for pattern in patterns:
-        matches = list((_expand_remote if storage.is_remote(pattern) else _expand)(pattern, formats))
+        matches = list(_expand_any(pattern, formats))
         if not matches:
             raise AnnotationsNotFound(_nothing_found(pattern, formats))
         found.update((match.path, match) for match in matches)
@@ -126,6 +126,10 @@ class _Match(NamedTuple):
     path: str
     relative: str
     status: storage.FileStatus | None = None
+
+
+def _expand_any(pattern: str, formats: Sequence[AnnotationFormat]) -> Iterator[_Match]:
+    return (_expand_remote if storage.is_remote(pattern) else _expand)(pattern, formats)
 
 
 def _expand(pattern: str, formats: Sequence[AnnotationFormat]) -> Iterator[_Match]:
@@ -204,10 +208,12 @@ def _is_companion(relative: str) -> bool:
 def _nothing_found(pattern: str, formats: Sequence[AnnotationFormat]) -> str:
     if storage.is_folder(pattern):
         suffixes = sorted({suffix for item in formats for suffix in item.suffixes})
-        return f"--annotations={pattern} is a folder without any annotation file ({', '.join(suffixes)})"
+        sentence = f"--annotations={pattern} is a folder without any annotation file ({', '.join(suffixes)})"
+        has_others = len(formats) < len(FORMATS) and any(True for _ in _expand_any(pattern, list(FORMATS.values())))
+        return f"{sentence}; files of other formats are in it: leave --format out" if has_others else sentence
     if glob.has_magic(pattern):
         return f"--annotations={pattern} matches no file"
-    return f"--annotations={pattern} does not exist"
+    return f"--annotations={storage.missing(pattern)}"
 
 
 def _spread(matches: Iterable[_Match], most: int) -> list[_Match]:

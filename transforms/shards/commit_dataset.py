@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
@@ -48,6 +49,7 @@ from transforms.storage.remote_claim import Claim
 from transforms.storage.remote_file import describe_files
 
 _NAMES_AT_ONCE = 1 << 16
+_CONSEQUENCES = {Reason.IMAGE_REJECTED, Reason.IMAGE_UNLISTED, Reason.LEFT_OUT}
 _UNLISTED_DETAIL = "no annotation names this image"
 _UNLISTED_FILE = f"{LEDGER_FOLDER}/images-unlisted.parquet"
 
@@ -130,8 +132,8 @@ def commit_dataset(
     if counts.images_rejected > max_reject_ratio * counts.images_read:
         raise TooManyRejects(
             f"{counts.images_rejected} of {counts.images_read} images were rejected, more than "
-            f"--max_reject_ratio={max_reject_ratio:g} allows; {folder}/{LEDGER_FOLDER} says why. Mend them, or allow "
-            "more and run again: finished shards are kept"
+            f"--max_reject_ratio={max_reject_ratio:g} allows; most often given: {_most_given(counts)}. "
+            f"{folder}/{LEDGER_FOLDER} says why of each. Mend them, or allow more and run again: finished shards stay"
         )
     described = describe_files(folder, [*files, *ledger_files])
     _check_shards(folder, shards)
@@ -145,6 +147,12 @@ def commit_dataset(
     _commit_manifest(folder, manifest)
     remove_leftovers(folder)
     return manifest
+
+
+def _most_given(counts: Counts) -> str:
+    """The reasons that were given most often, without those that only follow from others."""
+    reasons = Counter({reason: times for reason, times in counts.reasons.items() if reason not in _CONSEQUENCES})
+    return ", ".join(f"{reason} ({times})" for reason, times in reasons.most_common(3))
 
 
 def _source_counts(results: Sequence[ShardResult], sources: Iterable[str]) -> dict[str, object]:

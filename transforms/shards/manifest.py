@@ -152,6 +152,8 @@ def read_manifest(folder: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         if "bucket" in str(error.strerror):
             raise NotADataset(f"{folder}: {error.strerror}") from None
+        if not storage.is_remote(folder) and not os.path.isdir(folder):
+            raise NotADataset(storage.missing(folder)) from None
         raise NotADataset(
             f"{folder} has no {MANIFEST_FILE}: it is no dataset, or its build was not finished (run it again to finish)"
         ) from None

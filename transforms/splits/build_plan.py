@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from transforms.annotations.refusals import DUP_IMAGE_REMEDY
 from transforms.examples.class_ids import ClassIds, ClassNumbering, number_classes
 from transforms.splits.content_groups import PictureHashes
 from transforms.splits.kept_shards import Previous
@@ -75,13 +76,24 @@ def make_plan(
             "names of the images and at the fields that the annotations give them"
         )
     if not plan.starts or not any(plan.planned.values()):
-        refused = "; ".join(sorted(plan.refusals)[:3])
-        raise NothingToBuild(
-            f"the annotations name no image that can be used{': ' + refused if refused else ''}; look at "
-            "--annotations and --format"
-        )
+        raise NothingToBuild(_why_nothing(plan))
     class_ids = number_classes(plan.class_names, plan.declared, settings.numbering, settings.class_map)
     class_ids = class_ids.with_keypoints(plan.declared)
     if settings.previous is not None:
         settings.previous.check_classes(class_ids, plan.has_masks)
     return BuildPlan(plan, class_ids)
+
+
+def _why_nothing(plan: ShardPlan) -> str:
+    """What became of all that was read, where none of it can be built."""
+    nothing = "the annotations name no image that can be used"
+    if plan.refusals:
+        return f"{nothing}: {'; '.join(sorted(plan.refusals)[:3])}; look at --annotations and --format"
+    if plan.repeated_keys:
+        return f"{nothing}: {len(plan.repeated_keys)} images have more than one annotation each; {DUP_IMAGE_REMEDY}"
+    if plan.counts.images_read and plan.rule.fractions is None:
+        return (
+            f"--splits=source finds no split for any of the {plan.counts.images_read} images; "
+            "--splits=source,train=0.8,val=0.2 splits such images by hash"
+        )
+    return f"{nothing}; look at --annotations and --format"

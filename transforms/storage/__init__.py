@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from transforms.storage.file_system import FileStatus, FileSystem, FileTooLarge
 from transforms.storage.local_files import LocalFiles
-from transforms.storage.paths import absolute, canonical, is_remote, join, normal, relative_name, scheme_of
+from transforms.storage.paths import absolute, canonical, is_remote, join, missing, normal, relative_name, scheme_of
 
 __all__ = [
     "FileStatus",
@@ -33,6 +33,7 @@ __all__ = [
     "is_remote",
     "join",
     "list_folder",
+    "missing",
     "normal",
     "open_file",
     "read_bytes",

@@ -11,6 +11,7 @@ import re
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _MAGIC = re.compile(r"[*?\[]")
+_SHOWN_NAMES = 5
 
 
 def is_remote(path: str) -> bool:
@@ -52,6 +53,19 @@ def relative_name(path: str, folder: str) -> str:
     if not is_remote(folder):
         return os.path.relpath(path, folder)
     return posixpath.relpath(absolute(path).partition("://")[2], absolute(folder).partition("://")[2])
+
+
+def missing(path: str) -> str:
+    """The sentence that a path does not exist, with what the nearest local folder above it holds instead."""
+    if is_remote(path):
+        return f"{path} does not exist"
+    folder = os.path.dirname(absolute(path))
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    shown = [*names[:_SHOWN_NAMES], *(["…"] if len(names) > _SHOWN_NAMES else [])]
+    return f"{path} does not exist; {folder} holds {', '.join(shown) or 'nothing'}"
 
 
 def has_pattern(path: str) -> bool:
