@@ -15,7 +15,8 @@ from pipelines.flags import UsageError
 from transforms import storage
 
 if TYPE_CHECKING:
-    from transforms.annotations.annotation_files import AnnotationFile, ReadUnit
+    from transforms.annotations.annotation_files import AnnotationFile
+    from transforms.annotations.read_units import ReadUnit
     from transforms.images.image_listing import ImageListing
     from transforms.records import Rejection
     from transforms.sources.class_changes import ClassChanges
@@ -69,7 +70,7 @@ class SourceInputs:
           with_masks: whether masks and maps are wanted.
           work_folder: for what is needed until the build ends.
         """
-        from transforms.annotations.annotation_files import read_units
+        from transforms.annotations.read_units import read_units
         from transforms.sources.source_edits import SourceEdits
         from transforms.sources.split_finder import SplitFinder
 
@@ -104,7 +105,7 @@ class SourceInputs:
 
     def identity(self) -> dict[str, Any]:
         """The source's entry in the manifest: with the settings, all that its part of the dataset depends on."""
-        from transforms.annotations.annotation_files import companion_digests
+        from transforms.annotations.companion_digests import companion_digests
 
         digest = hashlib.sha256()
         for file in self.files:

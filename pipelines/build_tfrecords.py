@@ -23,7 +23,7 @@ from transforms import storage
 if TYPE_CHECKING:
     import apache_beam as beam
 
-    from transforms.annotations.annotation_files import ReadUnit
+    from transforms.annotations.read_units import ReadUnit
     from transforms.records import Rejection
     from transforms.shards.write_shards import WriteSettings
     from transforms.splits.build_plan import PlanSettings

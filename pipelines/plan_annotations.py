@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from pipelines.build_inputs import SourceInputs
 from pipelines.plan_shared_images import at_most, counts_of, first_readings
 from transforms import storage
-from transforms.annotations.annotation_files import AnnotationFile, ReadUnit, format_of_unit
+from transforms.annotations.annotation_files import AnnotationFile
 from transforms.annotations.companion_files import FolderCompanions, companions_place
 from transforms.annotations.packs import MAX_IMAGES, decode_portion, encode_portion, pack_readings
 from transforms.annotations.read_annotations import located, read_unit
+from transforms.annotations.read_units import ReadUnit, format_of_unit
 from transforms.annotations.unite_images import unite_packs
 from transforms.images.open_image_store import open_image_store
 from transforms.planning.coco_sample import sample_coco

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.sample_data import write_files
-from transforms.annotations.annotation_files import find_annotations, read_units
+from transforms.annotations.annotation_files import find_annotations
 from transforms.annotations.formats import FORMATS
 from transforms.annotations.read_annotations import read_unit
+from transforms.annotations.read_units import read_units
 from transforms.records import AnnotatedImage, DeclaredClasses, ReadContext, Reading, Rejection
 
 

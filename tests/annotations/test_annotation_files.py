@@ -8,12 +8,9 @@ import pytest
 
 from tests.sample_data import coco_bytes, voc, write_files
 from transforms import storage
-from transforms.annotations.annotation_files import (
-    AnnotationsNotFound,
-    companion_digests,
-    find_annotations,
-    read_units,
-)
+from transforms.annotations.annotation_files import AnnotationsNotFound, find_annotations
+from transforms.annotations.companion_digests import companion_digests
+from transforms.annotations.read_units import read_units
 
 COCO, VOC = coco_bytes([]), voc("a.jpg").encode()
 
@@ -101,7 +98,7 @@ def test_units_hold_every_file_of_a_known_format_once(tmp_path: Path) -> None:
 
 
 def test_large_files_are_units_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("transforms.annotations.annotation_files.UNIT_BYTES", 2 * len(VOC))
+    monkeypatch.setattr("transforms.annotations.read_units.UNIT_BYTES", 2 * len(VOC))
     large = VOC + b" " * 2 * len(VOC)
     write_files(tmp_path, {"0.xml": VOC, "1.xml": large, "2.xml": large, "3.xml": VOC, "4.xml": VOC, "5.xml": VOC})
     units = read_units(find_annotations([str(tmp_path)], "auto"), "photos", "photos", 0)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.annotations.folder_reading import claims, class_ids, images, read_folder
 from tests.annotations.reading import image, lines, readings, reasons
-from transforms.annotations.annotation_files import companion_digests, find_annotations
+from transforms.annotations.annotation_files import find_annotations
+from transforms.annotations.companion_digests import companion_digests
 from transforms.annotations.imagefolder import class_names_of_card, read
 from transforms.records import Box, DeclaredClasses, ObjectAnnotation, Rejection
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.annotations.folder_reading import claims, images, read_data, reasons
 from tests.sample_data import write_files
-from transforms.annotations.annotation_files import find_annotations, read_units
+from transforms.annotations.annotation_files import find_annotations
 from transforms.annotations.read_annotations import read_unit
+from transforms.annotations.read_units import read_units
 from transforms.records import AnnotatedImage, Box, ImageLabel, Reading, Rejection
 
 FLAGS = "IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside"

@@ -1,4 +1,4 @@
-"""Finding annotation files: by path, folder or pattern; telling their format from their content; their digest."""
+"""Finding annotation files: by path, folder or pattern; telling their format from their content."""
 
 from __future__ import annotations
 
@@ -17,21 +17,15 @@ from heapq import nsmallest
 from typing import NamedTuple
 
 from transforms import storage
-from transforms.annotations.companion_files import FolderCompanions, companions_place
 from transforms.annotations.formats import FORMATS, AnnotationFormat
-from transforms.annotations.source_splits import split_of_name
-from transforms.sources.source_edits import NO_EDITS, SourceEdits
 from transforms.storage.paths import fixed_folder, has_pattern, pattern_matcher
 
 HEAD_BYTES = 1 << 16
-UNIT_BYTES = 32 << 20
 _THREADS, _REMOTE_THREADS = 16, 64
 # A line end or a byte order mark.
 _BLANK_BYTES = 3
-# Of lists of classes and descriptions, whatever their names.
-_COMPANION_SUFFIXES = (".names", ".labels", ".ini", ".yaml", ".yml")
 # Names of files that are found in many datasets and hold no annotations, whatever the format.
-_OTHER_FILES = ("readme*", "license*", "licence*", "notice*", "requirements*.txt")
+OTHER_FILES = ("readme*", "license*", "licence*", "notice*", "requirements*.txt")
 _DATASET_FILES = {"dataset_info.json", "features.json"}
 
 
@@ -56,31 +50,6 @@ class AnnotationFile:
     bytes: int
     modified: float
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReadUnit:
-    """Annotation files that one worker reads one after the other.
-
-    Attributes:
-      source, images_root, voc_origin: of their source.
-      format: of the files.
-      files: path and name relative to the annotations' root of each.
-      edits: to what is read.
-      namespace: see ``pack_entry``.
-      with_masks, expand_hierarchy: see ReadContext.
-    """
-
-    source: str
-    images_root: str
-    format: str
-    files: tuple[tuple[str, str], ...]
-    voc_origin: int
-    edits: SourceEdits = NO_EDITS
-    namespace: str = ""
-    with_masks: bool = False
-    work_folder: str = ""
-    expand_hierarchy: bool = False
 
 
 def find_annotations(patterns: Sequence[str], format_name: str, most_opened: int | None = None) -> list[AnnotationFile]:
@@ -146,7 +115,7 @@ def _expand(pattern: str, formats: Sequence[AnnotationFormat]) -> Iterator[_Matc
                 if _claimants(name, formats) and not name.startswith("."):
                     path = os.path.join(folder, name)
                     relative = os.path.relpath(path, pattern)
-                    if not _is_companion(relative):
+                    if not is_companion(relative):
                         yield _Match(path, relative)
     else:
         fixed = pattern.split("*")[0].split("?")[0].split("[")[0]
@@ -172,7 +141,7 @@ def _expand_remote(pattern: str, formats: Sequence[AnnotationFormat]) -> Iterato
             continue
         for name in _shards(files) if place in datasets else files:
             relative = f"{place}/{name}" if place else name
-            if _claimants(name, formats) and not name.startswith(".") and not _is_companion(relative):
+            if _claimants(name, formats) and not name.startswith(".") and not is_companion(relative):
                 yield _Match(files[name].path, relative, files[name])
     if not by_folder and has_pattern(pattern):
         root, matcher = storage.absolute(fixed_folder(pattern)), pattern_matcher(pattern)
@@ -197,11 +166,12 @@ def _claimants(name: str, formats: Iterable[AnnotationFormat]) -> list[Annotatio
 @cache
 def _companion_patterns() -> re.Pattern[str]:
     """Matches names, with their folders or without, of files that hold no annotations."""
-    patterns = [*_OTHER_FILES, *(pattern for item in FORMATS.values() for pattern in item.companions)]
+    patterns = [*OTHER_FILES, *(pattern for item in FORMATS.values() for pattern in item.companions)]
     return re.compile("|".join(f"(?:.*/)?{fnmatch.translate(pattern)}" for pattern in patterns))
 
 
-def _is_companion(relative: str) -> bool:
+def is_companion(relative: str) -> bool:
+    """Whether a file of this name goes with annotations of some format, or with any data, and holds none itself."""
     return bool(_companion_patterns().match(relative.lower()))
 
 
@@ -303,85 +273,3 @@ def _with_formats_of_neighbours(files: Sequence[AnnotationFile]) -> list[Annotat
 
 def _folder_and_suffix(file: AnnotationFile) -> tuple[str, str]:
     return os.path.dirname(file.path), os.path.splitext(file.path)[1].lower()
-
-
-def companion_digests(files: Sequence[AnnotationFile]) -> dict[str, str]:
-    """SHA-256 of the lists of classes, lists of images and descriptions that go with annotation files, by their names.
-
-    They are in the files' folders and those above, up to the root; what is read depends on them.
-    """
-    found: dict[str, str] = {}
-    own = [pattern for name in {file.format for file in files if file.format} for pattern in FORMATS[name].companions]
-    for root, folder in sorted({companions_place(file.path, file.relative) for file in files}):
-        companions = FolderCompanions(root, folder)
-        for place in companions.upwards():
-            where = os.path.normpath(os.path.join(folder, place))
-            for name in companions.names(place):
-                relative = os.path.normpath(os.path.join(where, name))
-                if relative not in found and _is_read_beside(relative, own):
-                    file = companions.open(os.path.join(place, name))
-                    if file is not None:
-                        with file:
-                            found[relative] = storage.sha256_of(file)
-    return found
-
-
-def _is_read_beside(relative: str, own: Sequence[str]) -> bool:
-    """Whether a file may tell something of annotations of formats with these companions."""
-    name = os.path.basename(relative).lower()
-    stem, suffix = os.path.splitext(name)
-    if any(fnmatch.fnmatchcase(name, pattern) for pattern in _OTHER_FILES):
-        return any(fnmatch.fnmatchcase(name, pattern) for pattern in own)
-    is_list = suffix == ".txt" and bool(split_of_name(stem))
-    return suffix in _COMPANION_SUFFIXES or is_list or _is_companion(relative)
-
-
-def read_units(
-    files: Iterable[AnnotationFile],
-    source: str,
-    images_root: str,
-    voc_origin: int,
-    edits: SourceEdits = NO_EDITS,
-    namespace: str = "",
-    with_masks: bool = False,
-    work_folder: str = "",
-) -> list[ReadUnit]:
-    """Cuts the files of one source into units of work; files of no format are in none of them."""
-    by_format: dict[str, list[AnnotationFile]] = {}
-    for file in files:
-        by_format.setdefault(file.format, []).append(file)
-    return [
-        ReadUnit(
-            source,
-            images_root,
-            name,
-            tuple((file.path, file.relative) for file in row),
-            voc_origin,
-            edits,
-            namespace,
-            with_masks,
-            work_folder,
-        )
-        for name, found in by_format.items()
-        if name
-        for row in _rows(found, FORMATS[name].files_per_unit)
-    ]
-
-
-def _rows(files: Iterable[AnnotationFile], most: int) -> Iterator[list[AnnotationFile]]:
-    """Files for one worker each: at most so many, and none after 32 MiB of them."""
-    row: list[AnnotationFile] = []
-    size = 0
-    for file in files:
-        row.append(file)
-        size += file.bytes
-        if len(row) >= most or size >= UNIT_BYTES:
-            yield row
-            row, size = [], 0
-    if row:
-        yield row
-
-
-def format_of_unit(unit: ReadUnit) -> AnnotationFormat:
-    """The format that reads a unit."""
-    return FORMATS[unit.format]

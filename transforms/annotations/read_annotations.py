@@ -10,9 +10,9 @@ from typing import BinaryIO, Literal
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from transforms.annotations.annotation_files import ReadUnit, format_of_unit
 from transforms.annotations.companion_files import ANNOTATION_FOLDERS, FolderCompanions, companions_place
 from transforms.annotations.packs import decode_portion, encode_pack, encode_portion, pack_readings
+from transforms.annotations.read_units import ReadUnit, format_of_unit
 from transforms.annotations.unite_images import UniteImages
 from transforms.images.image_names import IMAGE_SUFFIXES, image_key, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
