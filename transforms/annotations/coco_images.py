@@ -183,11 +183,9 @@ def _image(image_id: str, entries: Sequence[Entry], file: CocoFile) -> Iterator[
             if repeated_ids and box_id and id_hash(box_id) in repeated_ids:
                 detail = f"annotation id {box_id} is used more than once"
                 problems.append(BoxProblem(position, box_id, name, "repaired", Reason.DUP_ANN_ID, detail))
-            item = ObjectAnnotation(Box(*edges), name, box_id, position, area, crowd)
-            if rich is not None:
-                item = item._replace(**rich[0])
-                problems += [BoxProblem(position, box_id, name, "repaired", *problem) for problem in rich[1]]
-            objects.append(item)
+            more, faults = rich or ({}, ())
+            objects.append(ObjectAnnotation(Box(*edges), name, box_id, position, area, crowd, **more))
+            problems += [BoxProblem(position, box_id, name, "repaired", *fault) for fault in faults]
         elif kind == IMAGE:
             images.append(tuple(fields))
         elif kind == PROBLEM:

@@ -6,6 +6,7 @@ bytes each; nothing is rounded: numbers that are no hundredths stay float64.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -23,7 +24,7 @@ def compact_masks(masks: Sequence[Mask | None]) -> Any:
     """A value that pickles small and that ``full_masks`` turns back; only polygons change."""
     rings = [ring for mask in masks if type(mask) is Polygons for ring in mask.rings]
     others = [tuple(map(len, mask.rings)) if type(mask) is Polygons else mask for mask in masks]
-    return others, compact_numbers([*chain.from_iterable(rings)])
+    return others, compact_numbers(np.frombuffer(array("d", [*chain.from_iterable(rings)])))
 
 
 def full_masks(compact: Any) -> list[Mask | None]:
@@ -41,13 +42,12 @@ def full_masks(compact: Any) -> list[Mask | None]:
     return masks  # type: ignore[no-any-return]
 
 
-def compact_numbers(numbers: Sequence[float] | npt.NDArray[np.float64]) -> CompactNumbers:
+def compact_numbers(exact: npt.NDArray[np.float64]) -> CompactNumbers:
     """Numbers that alternate between x and y.
 
     Returns:
       Their differences in hundredths as int16, and index and value of those that do not fit; or the numbers.
     """
-    exact = np.array(numbers, np.float64)
     if not np.abs(exact).max(initial=0) <= _MAX_NUMBER:  # nor is NaN
         return (exact.astype("<f8").tobytes(),)
     hundredths = np.rint(exact * 100)

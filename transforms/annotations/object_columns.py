@@ -107,7 +107,11 @@ class TextColumns:
 
     def read(self, text: str) -> ObjectColumns | None:
         """Columns of objects with nothing but box, area, crowd flag and polygons; None if some have anything else."""
-        if len(text) < FEWEST_CHARS or not text.isascii() or any(name in text for name in _NOT_ALIKE):
+        if (
+            len(text) < FEWEST_CHARS
+            or not text.isascii()
+            or any(name[0] in text and name in text for name in _NOT_ALIKE)
+        ):
             return None
         data = b'{"objects":[%b]}' % text.encode()
         options = arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1)

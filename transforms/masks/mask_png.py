@@ -137,7 +137,7 @@ def _pngs_of_starts(starts: Integers, count: int, width: int, height: int) -> li
     np.subtract(starts[1:], starts[:-1], out=lengths[:-1])
     lengths[-1] = size * count - starts[-1]
     places = starts - starts // size * size
-    firsts = np.flatnonzero(places == 0)
+    (firsts,) = (places == 0).nonzero()
     is_one = run_bytes(firsts, len(starts))
     ones = lengths * is_one
     # Adler-32 (RFC 1950): 1 and the sum of the bytes; the sum of that after each byte, so that a 1 counts as often as
@@ -146,22 +146,28 @@ def _pngs_of_starts(starts: Integers, count: int, width: int, height: int) -> li
     high = size + np.add.reduceat(ones * ((2 * size + 1) - 2 * places - lengths), firsts) // 2
     checksums = (high % _ADLER_MODULUS) << 16 | low % _ADLER_MODULUS
     return [
-        _png(width, height, b"".join((_ZLIB_HEAD, deflated, checksum.to_bytes(4, "big"))))
+        _png(width, height, _ZLIB_HEAD, deflated, checksum.to_bytes(4, "big"))
         for deflated, checksum in zip(deflate_runs(lengths, is_one, firsts), checksums.tolist(), strict=True)
     ]
 
 
-def _png(width: int, height: int, compressed: bytes) -> bytes:
-    return b"".join((_png_head(width, height), _chunk(b"IDAT", compressed), _PNG_END))
+def _png(width: int, height: int, *compressed: bytes) -> bytes:
+    """The PNG with these pieces of compressed data."""
+    return b"".join((_png_head(width, height), *_chunk(b"IDAT", *compressed), _PNG_END))
 
 
 @lru_cache(maxsize=64)
 def _png_head(width: int, height: int) -> bytes:
-    return _SIGNATURE + _chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0))
+    return _SIGNATURE + b"".join(_chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)))
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return b"".join((len(body).to_bytes(4, "big"), kind, body, zlib.crc32(body, zlib.crc32(kind)).to_bytes(4, "big")))
+def _chunk(*pieces: bytes) -> tuple[bytes, ...]:
+    """A chunk of these pieces, the first of which is its kind."""
+    length, checksum = -4, 0
+    for piece in pieces:
+        length += len(piece)
+        checksum = zlib.crc32(piece, checksum)
+    return length.to_bytes(4, "big"), *pieces, checksum.to_bytes(4, "big")
 
 
-_PNG_END = _chunk(b"IEND", b"")
+_PNG_END = b"".join(_chunk(b"IEND"))

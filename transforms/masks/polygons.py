@@ -115,7 +115,7 @@ def _crossings(
     dx, dy = x1 - x, y1 - y
     is_flat = np.abs(dx) >= np.abs(dy)
     is_turned = np.where(is_flat, dx, dy) < 0
-    flat, steep = np.flatnonzero(is_flat & (counts > 0)), np.flatnonzero(~is_flat)
+    (flat,), (steep,) = (is_flat & (counts > 0)).nonzero(), (~is_flat).nonzero()
     edges = np.concatenate([flat, steep])
     slopes = np.concatenate([dy[flat] / dx[flat], dx[steep] / dy[steep]])
     counts = counts[edges]
