@@ -1,12 +1,12 @@
 """boxmill build on Flink: two workers beside one, on a cluster of this machine; every image decoded, a mask an object.
 
-    python -m benchmarks.flink [--images=7000] [--rounds=3] [--folder=FOLDER]
+    python -m benchmarks.flink [--images=10000] [--rounds=3] [--folder=FOLDER]
 
 The pictures have 2 megapixels (1920 x 1080, 350 kB), as frames of street cameras do: decoding them is most of the work.
 Both runs are on the same cluster of two TaskManagers with a worker each, and only the parallelism of the job differs:
-one worker is one process on one core. A run is a whole command, the start of the job and of its workers included, some
-8 seconds that no worker shortens; the order alternates over the rounds. The machine should be idle: compare ratios, not
-seconds.
+each worker is kept to a core of its own, so that one worker is one core's worth, and Java runs where it likes. A run is
+a whole command, the start of the job and of its workers included, some 10 seconds that no worker shortens; the order
+alternates over the rounds. The machine should be idle: compare ratios, not seconds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import shutil
 import statistics
 import sys
 from pathlib import Path
+
+import psutil
 
 from benchmarks.processes import run
 from benchmarks.sample_images import write_dataset
@@ -40,6 +42,16 @@ def build_seconds(cluster: Cluster, data: Path, output: Path, parallelism: int) 
     return seconds
 
 
+def _keep_to_cores(cluster: Cluster) -> None:
+    """Gives each pool a core, and with it the workers that it will start."""
+    cores = sorted(os.sched_getaffinity(0))
+    pools = [process for name, process in sorted(cluster.processes.items()) if name.startswith("worker-pool")]
+    for number, pool in enumerate(pools):
+        process = psutil.Process(pool.pid)
+        for item in (process, *process.children(recursive=True)):
+            item.cpu_affinity([cores[number % len(cores)]])
+
+
 def _data(folder: Path, images: int) -> Path:
     """The folder of a dataset, which is made if it is not there."""
     data = folder / f"photos{images}"
@@ -51,7 +63,7 @@ def _data(folder: Path, images: int) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=7000)
+    parser.add_argument("--images", type=int, default=10000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/boxmill-benchmark"))
     parser.add_argument("--outputs", type=Path, default=Path("/dev/shm/boxmill-benchmark"))
@@ -60,6 +72,7 @@ def main() -> None:
     options.outputs.mkdir(parents=True, exist_ok=True)
     seconds: dict[int, list[float]] = {workers: [] for workers in _WORKERS}
     with running(max(_WORKERS)) as cluster:
+        _keep_to_cores(cluster)
         build_seconds(cluster, first, options.outputs / "flink", max(_WORKERS))
         for number in range(options.rounds):
             for workers in _WORKERS if number % 2 == 0 else reversed(_WORKERS):

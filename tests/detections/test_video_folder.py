@@ -52,6 +52,18 @@ def test_a_folder_takes_the_place_of_an_older_one(place: str) -> None:
     }
 
 
+def test_attempts_at_the_same_folder_do_not_meet(tmp_path: Path) -> None:
+    final = tmp_path / "out" / "video"
+    with new_folder(str(final)) as late:
+        Path(late.path, "manifest.json").write_text("late")
+        with new_folder(str(final)) as first:
+            Path(first.path, "manifest.json").write_text("first")
+            first.put_in_place()
+        assert Path(late.path, "manifest.json").read_text() == "late"
+    assert [path.name for path in final.parent.iterdir()] == ["video"]
+    assert (final / "manifest.json").read_text() == "first"
+
+
 @pytest.mark.parametrize(("broken", "after"), [("/upload/", 1), ("rewriteTo", 0)])  # the first upload is the part
 def test_a_folder_that_is_not_whole_has_no_manifest(broken: str, after: int, gcs: FakeGcs) -> None:
     write("gs://bucket/out", "a", "b")

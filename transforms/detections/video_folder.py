@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from transforms import storage
@@ -39,19 +41,26 @@ class NewFolder(Protocol):
 def new_folder(final: str) -> Iterator[NewFolder]:
     """An empty folder that will be put in place of ``final``."""
     if not storage.is_remote(final):
-        yield _LocalFolder(final)
+        folder = _LocalFolder(final)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder.path, ignore_errors=True)
         return
     with tempfile.TemporaryDirectory(prefix="boxmill-") as path:
         yield _RemoteFolder(path, final)
 
 
 class _LocalFolder:
-    """Made beside its place, hidden, and moved there whole and durably."""
+    """Made beside its place, hidden, and moved there whole and durably.
+
+    Its name is no other attempt's: one that was taken for lost may still be writing.
+    """
 
     def __init__(self, final: str) -> None:
-        self.path = os.path.join(os.path.dirname(final), f".{os.path.basename(final)}{NEXT}")
+        attempt = f".{os.path.basename(final)}.{uuid.uuid4().hex[:12]}{NEXT}"
+        self.path = os.path.join(os.path.dirname(final), attempt)
         self._final = final
-        shutil.rmtree(self.path, ignore_errors=True)
         os.makedirs(self.path)
 
     def take_in(self, file: str, name: str) -> None:
@@ -60,10 +69,14 @@ class _LocalFolder:
     def put_in_place(self) -> None:
         _sync_file_system(self.path)
         old = f"{self.path}{OLD}"
-        if os.path.exists(self._final):
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(FileNotFoundError):
             os.rename(self._final, old)
-        os.rename(self.path, self._final)
+        try:
+            os.rename(self.path, self._final)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            # Another attempt has come first, just now, with the same results.
         sync_folder(os.path.dirname(self._final))
         shutil.rmtree(old, ignore_errors=True)
 

@@ -135,6 +135,9 @@ def write_results(
             manifest = _write_probed(new, video, video.probe, name, outcomes, settings)
         Path(new.path, MANIFEST_FILE).write_bytes(manifest_bytes(manifest))
         settings.check_claim()
+        finished = finished_results(settings, name, video.fingerprint)
+        if finished is not None:  # another attempt at this video, that was taken for lost, has come first
+            return finished
         new.put_in_place()
     return manifest
 
