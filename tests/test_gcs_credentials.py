@@ -14,7 +14,7 @@ from tests.fake_gcs import CREDENTIALS, FakeGcs, Fault
 from tests.sample_data import coco_box, coco_bytes, coco_image, jpeg, write_files
 from tests.videos.shape_clips import write_shapes_clip
 from transforms.detectors.demo_model import write_shapes_detector
-from transforms.storage import gcs_requests, lease, remote_claim
+from transforms.storage import gcs_requests, remote_claim
 
 IMAGES = 30
 Capture = pytest.CaptureFixture[str]
@@ -49,7 +49,6 @@ def gcs(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         monkeypatch.setattr(gcs_requests, "_connection", None)
         # A lock that could not be given back is taken over when it has been silent for so long.
         monkeypatch.setattr(remote_claim, "SILENCE_SECONDS", 1.0)
-        monkeypatch.setattr(lease, "DEAD_SECONDS", 1.0)
         yield gcs
 
 
