@@ -65,10 +65,23 @@ def _beam_options(values: flags.FlagValues, rest: Sequence[str]) -> PipelineOpti
         known += [name for action in parser._actions for name in action.option_strings]
         raise UsageError(_unknown_message(unknown[0], known))
     beam_options = PipelineOptions(list(rest))
+    _check_runner(str(beam_options.view_as(pipeline_options.StandardOptions).runner or ""))
     workers = beam_options.view_as(pipeline_options.DirectOptions).direct_num_workers
     if workers < 0:
         raise UsageError(f"--direct_num_workers={workers} must be 0 (one for each core) or more")
     return beam_options
+
+
+def _check_runner(name: str) -> None:
+    """Refuses a runner that there is not before anything is written; classes of other packages are Beam's to find."""
+    from apache_beam.options.pipeline_options import StandardOptions
+
+    from pipelines.runner import REFUSED_RUNNERS
+
+    known = [*StandardOptions.KNOWN_RUNNER_NAMES, *REFUSED_RUNNERS]
+    if name and "." not in name and name.lower() not in map(str.lower, known):
+        close = difflib.get_close_matches(name, StandardOptions.KNOWN_RUNNER_NAMES, 1) or ["DirectRunner"]
+        raise UsageError(f"--runner={name} is no runner of Beam; did you mean {close[0]}?")
 
 
 def _unknown_message(argument: str, known: Sequence[str]) -> str:

@@ -239,7 +239,7 @@ def _built(
 ) -> beam.Pipeline:
     try:
         pipeline = beam.Pipeline(runner=runner, options=options)
-    except ValueError as error:  # a runner that there is not, or options that Beam refuses
+    except (ValueError, ImportError) as error:  # a runner that there is not, or options that Beam refuses
         raise RunnerRefused(f"--runner={options.view_as(StandardOptions).runner}: {error}") from error
     # Only transforms in other languages use this folder, and a killed run would leave it behind.
     os.rmdir(pipeline.local_tempdir)

@@ -90,7 +90,8 @@ MISTAKES = {
     "Beam option of the wrong type": ({"direct_num_workers": "many"}, "direct_num_workers"),
     "fewer workers than none": ({"direct_num_workers": "-1"}, "--direct_num_workers=-1 must be 0"),
     "runner that loses data": ({"runner": "DaskRunner"}, "refused"),
-    "runner that there is not": ({"runner": "SpoonRunner"}, "--runner=SpoonRunner: "),
+    "runner that there is not": ({"runner": "FlingRunner"}, "did you mean FlinkRunner?"),
+    "runner of a package that there is not": ({"runner": "no.such.Runner"}, "--runner=no.such.Runner: "),
     "shards of no number": ({"num_shards": "0"}, "'0' is not a number from 1, or SPLIT=NUMBER"),
 }
 
