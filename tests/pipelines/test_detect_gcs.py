@@ -254,8 +254,9 @@ def test_without_valid_credentials_it_is_said_at_once(
     is_there: bool, expected: str, capsys: Capture, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
-    with FakeGcs() as answers_nothing:  # to a request for a token, that is: an error of the kind that is final
-        key = _expired_key(tmp_path, f"{answers_nothing.url}/token") if is_there else str(tmp_path / "none.json")
+    with FakeGcs() as revoked:
+        revoked.tokens_left = 0
+        key = _expired_key(tmp_path, f"{revoked.url}/token") if is_there else str(tmp_path / "none.json")
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", key)
         monkeypatch.setattr(gcs_requests, "_connection", None)
         begun = time.monotonic()
