@@ -42,9 +42,8 @@ def encode_varint(value: int) -> bytes:
     return bytes(out)
 
 
-@lru_cache(maxsize=1 << 14)
 def _entry_head(key: str, kind: Kind, list_length: int) -> bytes:
-    """All of a map entry that comes before the body of its list; few lengths occur, so most calls are look-ups."""
+    """All of a map entry that comes before the body of its list."""
     encoded = key.encode()
     list_head = _LIST_TAGS[kind] + encode_varint(list_length)
     entry = _FIELD_1 + encode_varint(len(encoded)) + encoded
@@ -52,7 +51,6 @@ def _entry_head(key: str, kind: Kind, list_length: int) -> bytes:
     return _FIELD_1 + encode_varint(len(entry) + list_length) + entry
 
 
-@lru_cache(maxsize=1 << 14)
 def _value_entry_head(key: str, kind: Kind, length: int) -> bytes:
     """All of a map entry that comes before its packed numbers, or before its only bytes value."""
     if not length and kind != BYTES:
@@ -61,12 +59,16 @@ def _value_entry_head(key: str, kind: Kind, length: int) -> bytes:
     return _entry_head(key, kind, len(head) + length) + head
 
 
+# Few lengths of small values occur, so most calls are look-ups. That of a picture seldom comes again.
+_known_entry_head = lru_cache(maxsize=1 << 14)(_entry_head)
+_known_value_entry_head = lru_cache(maxsize=1 << 14)(_value_entry_head)
+
+
 @lru_cache(maxsize=1 << 10)
 def _floats(count: int) -> struct.Struct:
     return struct.Struct(f"<{count}f")
 
 
-@lru_cache(maxsize=1 << 12)
 def _value_head(length: int) -> bytes:
     return _FIELD_1 + encode_varint(length)
 
@@ -97,9 +99,9 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
             _add_bytes_list(key, values, pending, buffers)  # type: ignore[arg-type]
             continue
         if len(packed) < LARGE_BYTES:
-            pending += (_value_entry_head(key, kind, len(packed)), packed)
+            pending += (_known_value_entry_head(key, kind, len(packed)), packed)
         else:
-            pending.append(_value_entry_head.__wrapped__(key, kind, len(packed)))  # such a length seldom comes again
+            pending.append(_value_entry_head(key, kind, len(packed)))
             buffers += (b"".join(pending), packed)
             pending.clear()
     buffers.append(b"".join(pending))
@@ -112,7 +114,7 @@ def _add_bytes_list(key: str, values: Sequence[bytes], pending: list[bytes], buf
     length = sum(map(len, values))
     if length < LARGE_BYTES:
         body = b"".join(map(_headed, values))
-        pending += (_entry_head(key, BYTES, len(body)), body)
+        pending += (_known_entry_head(key, BYTES, len(body)), body)
         return
     heads = [_value_head(len(value)) for value in values]
     pending.append(_entry_head(key, BYTES, sum(map(len, heads)) + length))
