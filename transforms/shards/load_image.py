@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from transforms.annotations.packs import PackedImage
@@ -87,7 +87,7 @@ class ImageLoader:
     policy: ImagePolicy
     with_perceptual_hashes: bool = False
     earlier: EarlierShard | None = None
-    kept: Mapping[str, KeptImage] | None = None
+    kept: Mapping[str, KeptImage] = field(default_factory=dict)
 
     def load(self, member: PackedImage) -> StampedImage:
         """Unpacks an image and reads its files, unless its record is there.
@@ -97,7 +97,7 @@ class ImageLoader:
           PreviousRefused: the dataset before is damaged.
         """
         image = member.unpack()
-        if self.earlier is not None and self.kept and (kept := self.kept.get(member.key)) is not None:
+        if self.earlier is not None and (kept := self.kept.get(member.key)) is not None:
             return StampedImage(image, kept.stamp, KeptRecord(kept, self.earlier.payload(kept)))
         files, stored = self.files, None
         beside = files.stamps_beside(image)
