@@ -55,3 +55,11 @@ def test_what_is_missing_is_told_with_what_is_there(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert missing(f"{tmp_path}/x").endswith("holds 1, 2, 3, 4, 5, …")
     assert missing("gs://b/x") == "gs://b/x does not exist"
+
+
+def test_missing_in_a_folder_that_may_not_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: str) -> list[str]:
+        raise PermissionError(folder)
+
+    monkeypatch.setattr("os.listdir", refuse)
+    assert missing(f"{tmp_path}/x").endswith(f"{tmp_path} may not be listed")

@@ -62,8 +62,10 @@ def missing(path: str) -> str:
     folder = os.path.dirname(absolute(path))
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    try:
+        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    except PermissionError:
+        return f"{path} does not exist, as far as can be told: {folder} may not be listed"
     shown = [*names[:_SHOWN_NAMES], *(["…"] if len(names) > _SHOWN_NAMES else [])]
     return f"{path} does not exist; {folder} holds {', '.join(shown) or 'nothing'}"
 
