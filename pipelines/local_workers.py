@@ -31,6 +31,8 @@ def prepare_run(argv: Sequence[str], modules: Sequence[str]) -> None:
       argv: of the command; it need not be a valid one.
       modules: what workers need, imported once, in the server of worker processes. None of them may start threads.
     """
+    if runs_here(argv):  # no matrix is large enough for several threads, and those of OpenBLAS would wait busily
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if any("multi_processing" in argument for argument in argv):
         warm_up(["pipelines.quiet_beam", "pipelines.lean_beam", *modules])
     from pipelines import quiet_beam
