@@ -14,7 +14,6 @@ from transforms.annotations.packs import Entry, PackedImage, decode_pack, encode
 from transforms.examples.existing_record import load_record
 from transforms.images.image_store import ImageRefused
 from transforms.images.open_image_store import open_image_store
-from transforms.ledger.ledger_rows import ImageRow
 from transforms.planning.build_estimate import READ_THREADS
 from transforms.shards.coco_ground_truth import PARTS_FOLDER
 from transforms.shards.dataset_folder import HANDOFF_FOLDER, LEDGER_FOLDER
@@ -142,25 +141,17 @@ def _write(
     pace = Pace(has_spare_core=settings.has_spare_core)
     rounds: list[float] = []
     written: list[float] = []
-    rejected = 0
-
-    def count(row: ImageRow, size: int) -> None:
-        nonlocal rejected
-        written.append(float(size))
-        rejected += row.status == "rejected"
-
     with ThreadPoolExecutor(READ_THREADS) as executor, ThreadPoolExecutor(1) as file_executor:
         while len(rounds) < _MOST_ROUNDS and sum(rounds) < _LEAST_SECONDS:
             written.clear()
-            rejected = 0
             begun = time.perf_counter()
             for key, part in shards.items():
                 members = [entry for entry in part if isinstance(entry, PackedImage)]
                 files = file_executor if settings.has_spare_core else None
-                write_shard(key, members, sample.plan.shards, shard_settings, executor, pace, count, files)
+                write_shard(key, members, sample.plan.shards, shard_settings, executor, pace, written.extend, files)
             rounds.append(time.perf_counter() - begun)
     number = max(1, len(written))
-    sample.rejected += rejected
+    sample.rejected += written.count(0)
     sample.record_bytes = written
     for part in shards.values():  # in the order of writing
         keys = [entry.key for entry in part if isinstance(entry, PackedImage)]

@@ -70,4 +70,4 @@ def test_keys(name: str, key: str) -> None:
     ],
 )
 def test_candidates(name: str, candidates: list[str]) -> None:
-    assert candidate_names(name) == candidates
+    assert list(candidate_names(name)) == candidates

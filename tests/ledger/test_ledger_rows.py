@@ -42,7 +42,7 @@ def box_rows(rows: list[BoxRow]) -> bytes:
 
 @given(st.lists(image_rows, max_size=4))
 def test_image_rows_are_read_back(rows: list[ImageRow]) -> None:
-    expected = [{name: getattr(row, name) for name in ImageRow.__slots__} for row in rows]
+    expected = [{name: getattr(row, name) for name in ImageRow._fields} for row in rows]
     for row in expected:
         row["reasons"] = list(row["reasons"])
     assert read_back(image_rows_parquet(rows)) == expected

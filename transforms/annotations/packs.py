@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, repeat
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
@@ -60,6 +61,9 @@ _FIRST_OTHER = _POSITION + 1
 _MASK = ObjectAnnotation._fields.index("mask")
 _DEFAULTS = [ObjectAnnotation._field_defaults[name] for name in ObjectAnnotation._fields[_FIRST_OTHER:]]
 _NO_COLUMNS: list[tuple[Any, ...]] = [()] * len(ObjectAnnotation._fields)
+# From a tuple of all fields, without a call of Python's: there are millions.
+_new_box = partial(tuple.__new__, Box)
+_new_object = partial(tuple.__new__, ObjectAnnotation)
 
 
 class PackedImage(NamedTuple):
@@ -91,11 +95,11 @@ class PackedImage(NamedTuple):
         content, edges, class_names, others, masks, _ = pickle.loads(self.content)
         place, problems, box_ids, positions = pickle.loads(self.place)
         numbers = iter(edges)
-        boxes = map(Box, numbers, numbers, numbers, numbers)
+        boxes = map(_new_box, zip(numbers, numbers, numbers, numbers, strict=True))
         if masks is not None:
             others[_MASK - _FIRST_OTHER] = full_masks(masks)
-        columns = map(_full_column, others, _DEFAULTS)
-        objects = tuple(map(ObjectAnnotation, boxes, class_names, box_ids, positions, *columns))
+        columns = map(_full_column, chain(others, repeat(None)), _DEFAULTS)
+        objects = tuple(map(_new_object, zip(boxes, class_names, box_ids, positions, *columns)))  # noqa: B905
         remarks = tuple([BoxProblem(*problem) for problem in problems])
         return AnnotatedImage(*_in_image_order((*content, *place, objects, remarks)))
 

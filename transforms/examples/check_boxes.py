@@ -83,7 +83,7 @@ def check_box(box: Box, width: int, height: int) -> tuple[Box | None, tuple[Reas
     Returns:
       The box within the picture, or None if it must be dropped; the reasons of what was done; a detail for the ledger.
     """
-    x0, y0, x1, y1 = box.xmin, box.ymin, box.xmax, box.ymax
+    x0, y0, x1, y1 = box
     if x0 >= 0 and x1 <= width and y0 >= 0 and y1 <= height and x1 - x0 >= MIN_SIDE_PIXELS <= y1 - y0:
         return box, (), ""
     detail = f"edges {x0:g}, {y0:g}, {x1:g}, {y1:g} in {width}x{height} pixels"

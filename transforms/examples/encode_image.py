@@ -13,7 +13,7 @@ from transforms.examples.image_level import track_labels
 from transforms.examples.keypoints import KeypointLists, keypoint_lists
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value
 from transforms.images.check_image import CheckedImage
-from transforms.records import ObjectAnnotation
+from transforms.records import Box, ObjectAnnotation
 
 _CLASS_NAME, _IS_CROWD, _POSE, _WEIGHT, _KEYPOINTS, _TRACK_ID = map(
     ObjectAnnotation._fields.index, ("class_name", "is_crowd", "pose", "weight", "keypoints", "track_id")
@@ -39,9 +39,9 @@ def image_features(
       sha256: of the image's bytes, hex.
       objects: boxes and keypoints within the picture, classes known to ``class_ids``.
     """
-    columns = _columns([item.annotation for item in objects])
+    boxes, columns = _columns(objects)
     class_names = columns[_CLASS_NAME]
-    ymin, xmin, ymax, xmax = _normalised_edges(objects, image.width, image.height)
+    ymin, xmin, ymax, xmax = _normalised_edges(boxes, image.width, image.height)
     crowds = _as_integers(columns[_IS_CROWD])
     features: dict[str, Value] = {
         keys.ENCODED: (BYTES, (image.data,)),
@@ -73,16 +73,19 @@ def image_features(
 _Columns = Sequence[tuple[Any, ...]]
 
 
-def _columns(annotations: Sequence[ObjectAnnotation]) -> _Columns:
-    """Each field's values, object by object."""
-    return list(zip(*annotations, strict=True)) if annotations else _NO_COLUMNS
+def _columns(objects: Sequence[CheckedObject]) -> tuple[Sequence[Box], _Columns]:
+    """The boxes, and each field's values of the annotations, object by object."""
+    if not objects:
+        return (), _NO_COLUMNS
+    boxes, annotations = zip(*objects, strict=True)
+    return boxes, list(zip(*annotations, strict=True))
 
 
 def _normalised_edges(
-    objects: Sequence[CheckedObject], width: int, height: int
+    boxes: Sequence[Box], width: int, height: int
 ) -> tuple[list[float], list[float], list[float], list[float]]:
     """Edges over the picture's size, 0..1: division of an edge within the picture cannot leave that range."""
-    xmin, ymin, xmax, ymax = zip(*(item.box for item in objects), strict=True) if objects else [()] * 4
+    xmin, ymin, xmax, ymax = zip(*boxes, strict=True) if boxes else [()] * 4
     return (
         [edge / height for edge in ymin],
         [edge / width for edge in xmin],
@@ -93,13 +96,13 @@ def _normalised_edges(
 
 def _add_optional(features: dict[str, Value], columns: _Columns) -> None:
     """Adds what some object of the image has; objects whose source is silent get the key's neutral value."""
+    silent = (None,) * len(columns[_CLASS_NAME])
     for key, field in _FLAGS:
-        flags = columns[field]
-        if _says_something(flags):
+        if (flags := columns[field]) != silent:
             features[key] = (INT64, _as_integers(flags))
-    if _says_something(poses := columns[_POSE]):
+    if (poses := columns[_POSE]) != silent:
         features[keys.VIEW] = (BYTES, [(pose or "").encode() for pose in poses])
-    if _says_something(weights := columns[_WEIGHT]):
+    if (weights := columns[_WEIGHT]) != silent:
         features[keys.WEIGHT] = (FLOAT, [_finite(weight, 1.0) for weight in weights])
     if any(tracks := columns[_TRACK_ID]):
         features[keys.TRACK] = (INT64, track_labels(tracks))
@@ -112,10 +115,6 @@ def _add_keypoints(features: dict[str, Value], lists: KeypointLists, class_ids: 
     features[keys.KEYPOINT_VISIBILITY] = (INT64, lists.visibility)
     features[keys.KEYPOINT_TEXT] = (BYTES, texts * len(lists.labelled))
     features[keys.KEYPOINT_NUMBER] = (INT64, lists.labelled)
-
-
-def _says_something(column: Sequence[object]) -> bool:
-    return column.count(None) < len(column)
 
 
 def _as_integers(flags: Sequence[bool | None]) -> list[int]:

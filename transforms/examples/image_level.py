@@ -22,6 +22,8 @@ def image_level_features(image: AnnotatedImage, class_ids: ClassIds) -> tuple[di
 
     A class that ``class_ids`` does not know, or a confidence that is not in 0..1, is left out and told.
     """
+    if not (image.captions or image.labels or image.negative_classes or image.not_exhaustive_classes):  # as mostly
+        return {}, ()
     features: dict[str, Value] = {}
     if image.captions:
         features[keys.CAPTION] = (BYTES, [caption.encode("utf-8", "replace") for caption in image.captions])

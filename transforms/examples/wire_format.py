@@ -31,8 +31,12 @@ _ONE_BYTE = [bytes((value,)) for value in range(128)]
 
 def encode_varint(value: int) -> bytes:
     """A base-128 varint; negative int64 values take ten bytes, as in protobuf."""
-    if 0 <= value < 128:
+    if 0 <= value < 1 << 7:
         return _ONE_BYTE[value]
+    if 0 <= value < 1 << 14:
+        return bytes((value & 127 | 128, value >> 7))
+    if 0 <= value < 1 << 21:
+        return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14))
     value &= 0xFFFFFFFFFFFFFFFF
     out = bytearray()
     while value > 127:
@@ -42,12 +46,16 @@ def encode_varint(value: int) -> bytes:
     return bytes(out)
 
 
+@lru_cache(maxsize=1 << 10)
+def _key_field(key: str) -> bytes:
+    encoded = key.encode()
+    return _FIELD_1 + encode_varint(len(encoded)) + encoded
+
+
 def _entry_head(key: str, kind: Kind, list_length: int) -> bytes:
     """All of a map entry that comes before the body of its list."""
-    encoded = key.encode()
     list_head = _LIST_TAGS[kind] + encode_varint(list_length)
-    entry = _FIELD_1 + encode_varint(len(encoded)) + encoded
-    entry += _FIELD_2 + encode_varint(len(list_head) + list_length) + list_head
+    entry = _key_field(key) + _FIELD_2 + encode_varint(len(list_head) + list_length) + list_head
     return _FIELD_1 + encode_varint(len(entry) + list_length) + entry
 
 

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import PurePosixPath, PureWindowsPath
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -76,20 +77,22 @@ def image_key(file_name: str) -> str:
     return "/".join(parts)
 
 
-def candidate_names(file_name: str) -> list[str]:
-    """Relative names under the root to look for, best first.
+def candidate_names(file_name: str) -> Iterator[str]:
+    """Relative names under the root to look for, best first, made as they are asked for.
 
     A plain relative name has one candidate, itself: matching it by a shorter suffix would take another folder's
     image for it, though the image may lie in a folder of images within its folder. A name of some labeller's machine
     ("C:\\Users\\kim\\a.jpg", "../images/a.jpg") has its suffixes, longest first.
     """
     if _PLAIN.fullmatch(file_name):
+        yield file_name
         place, slash, base = file_name.rpartition("/")
-        return [file_name, *(f"{place}{slash}{folder}/{base}" for folder in IMAGE_FOLDERS)]
+        yield from (f"{place}{slash}{folder}/{base}" for folder in IMAGE_FOLDERS)
+        return
     parts, left_root = name_parts(file_name)
     suffixes = ["/".join(parts[start:]) for start in range(len(parts) if left_root else 1)]
     if parts and not left_root:
         suffixes += ["/".join([*parts[:-1], folder, parts[-1]]) for folder in IMAGE_FOLDERS]
     if "\\" in file_name or _DRIVE.match(file_name):  # on POSIX systems also letters of a name like any others
         suffixes.insert(0, file_name)
-    return [suffix for suffix in suffixes if suffix]
+    yield from filter(None, suffixes)

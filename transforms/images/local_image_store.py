@@ -47,7 +47,7 @@ class LocalImageStore(ImageStore):
 
     def locate(self, file_name: str) -> str | None:
         """The name under the root, as text, of the file that ``read`` would open, or None; nothing is opened."""
-        candidates = safe_candidates(file_name)
+        candidates = list(safe_candidates(file_name))
         for name in candidates:
             with contextlib.suppress(ValueError):  # no file can have such a name
                 if os.path.lexists(f"{self._real_root}/{name}"):
@@ -76,7 +76,7 @@ class LocalImageStore(ImageStore):
     def _read_exact(self, name: str) -> FoundFile | None:
         path = f"{self._real_root}/{name}"
         try:
-            self._check_folder(os.path.dirname(path))
+            self._check_folder(path.rpartition("/")[0])
             try:
                 descriptor = os.open(path, _OPEN_FLAGS)
             except OSError as error:

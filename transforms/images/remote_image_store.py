@@ -43,7 +43,7 @@ class RemoteImageStore(ImageStore):
 
     def locate(self, file_name: str) -> str | None:
         """See ``ImageStore``."""
-        candidates = safe_candidates(file_name)
+        candidates = list(safe_candidates(file_name))
         for name in candidates:
             if self._is_there(name):
                 return as_text(name)

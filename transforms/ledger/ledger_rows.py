@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,8 +14,7 @@ from transforms.records import BoxProblem
 ImageStatus = Literal["written", "repaired", "rejected", "left_out", "unlisted"]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRow:
+class ImageRow(NamedTuple):
     """What became of one image.
 
     Attributes:
@@ -41,8 +38,7 @@ class ImageRow:
     boxes_written: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class BoxRow:
+class BoxRow(NamedTuple):
     """What happened to one box, and why; a box repaired twice has two rows."""
 
     source: str
@@ -80,7 +76,7 @@ IMAGE_SCHEMA = pa.schema(
         *((name, pa.int64()) for name in ("shard", "index", "boxes_read", "boxes_written")),
     ]
 )
-BOX_SCHEMA = pa.schema([(name, pa.string()) for name in BoxRow.__slots__])
+BOX_SCHEMA = pa.schema([(name, pa.string()) for name in BoxRow._fields])
 ROWS_AT_ONCE = 50_000
 
 
@@ -95,14 +91,13 @@ class RowsFile:
 
     def __init__(self, schema: pa.Schema):
         self._schema = schema
-        self._values = attrgetter(*schema.names)
         self._rows: list[tuple[Any, ...]] = []
         self._buffer = io.BytesIO()
         self._writer = pq.ParquetWriter(self._buffer, schema, compression="zstd", store_schema=False)
         self._is_empty = True
 
     def add(self, rows: Iterable[ImageRow] | Iterable[BoxRow]) -> None:
-        self._rows += map(self._values, rows)
+        self._rows += rows
         if len(self._rows) >= ROWS_AT_ONCE:
             self._write_rows()
 
@@ -111,7 +106,7 @@ class RowsFile:
         self._rows = []
         self._is_empty = False
         arrays = [
-            pa.array(map(_storable, column), pa.string()) if field.type == pa.string() else pa.array(column, field.type)
+            _texts(column) if field.type == pa.string() else pa.array(column, field.type)
             for column, field in zip(columns, self._schema, strict=True)
         ]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
@@ -133,6 +128,9 @@ def image_rows_parquet(rows: Iterable[ImageRow], metadata: Mapping[str, str] | N
     return file.finish(metadata)
 
 
-def _storable(text: str) -> str:
+def _texts(column: Sequence[str]) -> pa.Array:
     """Names whose bytes are no Unicode have lone surrogates, which Parquet cannot hold: they are shown escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    try:
+        return pa.array(column, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([text.encode("utf-8", "backslashreplace").decode() for text in column], pa.string())

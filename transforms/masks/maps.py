@@ -7,7 +7,7 @@ order of their segments, and stuff has instance 0. In semantic maps 255 is void.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedMaps:
+class EncodedMaps(NamedTuple):
     """The features of a picture's maps, and what is to be said of them."""
 
     features: dict[str, Value]
@@ -59,6 +58,8 @@ def encode_maps(
       ImageRefused: a map cannot be used. The readers of a dataset with maps cannot do without one.
     """
     features: dict[str, Value] = {}
+    if image.panoptic is None and not image.semantic_map:
+        return EncodedMaps(features)
     remarks: tuple[Reason, ...] = ()
     size = annotated_size(picture, geometry)
     if image.panoptic is not None:

@@ -80,6 +80,8 @@ def read_mask_files(
 
 def mask_paths(image: AnnotatedImage, with_masks: bool) -> list[str]:
     """The files that ``read_mask_files`` reads, in order."""
+    if not with_masks and image.panoptic is None and not image.semantic_map:
+        return []
     paths = {image.panoptic.path if image.panoptic else "", image.semantic_map} - {""}
     if with_masks:
         paths |= {item.mask.path for item in image.objects if type(item.mask) is MaskFile}

@@ -43,8 +43,10 @@ class LoadedImage(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes that it holds."""
-        masks = sum(len(data) for data in self.mask_files.values() if isinstance(data, bytes))
-        return len(self.checked.data) + masks + (len(self.existing.payload) if self.existing is not None else 0)
+        size = len(self.checked.data)
+        if self.mask_files:
+            size += sum(len(data) for data in self.mask_files.values() if isinstance(data, bytes))
+        return size if self.existing is None else size + len(self.existing.payload)
 
 
 class KeptRecord(NamedTuple):

@@ -46,16 +46,18 @@ class ShardLedger:
           problems: of its boxes.
           class_names: of the boxes written.
         """
+        status = row.status
         for counts in self._counts_of(row.source):
             counts.images_read += 1
             counts.images_checksum += checksum
-            counts.images_written += row.status != "rejected"
-            counts.images_repaired += row.status == "repaired"
-            counts.images_rejected += row.status == "rejected"
+            counts.images_written += status != "rejected"
+            counts.images_repaired += status == "repaired"
+            counts.images_rejected += status == "rejected"
             if row.reasons:
                 counts.reasons.update(row.reasons)
-            counts.classes.update(class_names)
-        self._image_rows.add([row])
+            for name in class_names:
+                counts.classes[name] += 1
+        self._image_rows.add((row,))
         self._add_boxes(row, problems)
 
     def add_rejection(self, rejection: Rejection) -> None:
@@ -87,7 +89,9 @@ class ShardLedger:
     def _add_boxes(self, row: ImageRow, problems: Sequence[BoxProblem]) -> None:
         for counts in self._counts_of(row.source):
             count_boxes(counts, row.boxes_written, problems)
-        self._box_rows.add(BoxRow.of(problem, row.source, row.annotation_file, row.file_name) for problem in problems)
+        if problems:
+            place = row.source, row.annotation_file, row.file_name
+            self._box_rows.add([BoxRow.of(problem, *place) for problem in problems])
 
     def write(self, folder: str, shards: int) -> None:
         """Writes the box ledger, then the image ledger, which carries the result and makes the shard count as done."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 from transforms import storage
 from transforms.annotations.packs import PackedImage
@@ -65,8 +64,8 @@ class ShardRecords:
 
     def add(
         self, member: PackedImage, image: AnnotatedImage, loaded: LoadedImage | ImageRefused, stamp: int
-    ) -> tuple[list[bytes] | None, ImageRow]:
-        """Encodes one image, or refuses it; either way it is accounted for."""
+    ) -> Sequence[bytes]:
+        """Encodes one image, or refuses it and gives no buffers; either way it is accounted for."""
         self._stamps.append(stamp)
         checksum = order_hash(member.key)
         try:
@@ -78,13 +77,15 @@ class ShardRecords:
             masks = self._encode_masks(checked, loaded, geometry, is_kept)
             maps = encode_maps(image, loaded.checked, geometry, loaded.mask_files, self._settings.class_ids)
         except ImageRefused as refused:
-            return None, self._account_rejected(member, image, refused)
+            self._account_rejected(member, image, refused)
+            return ()
         source_id = self._plan.source_id(member.key, image.image_id)
         class_ids = self._settings.class_ids
         features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
         of_image, remarks = image_level_features(image, class_ids)
         features |= of_image | maps.features
-        repairs += tuple(dict.fromkeys(remarks + maps.remarks))
+        if remarks or maps.remarks:
+            repairs += tuple(dict.fromkeys(remarks + maps.remarks))
         if self._settings.is_mixed:
             features[keys.SOURCE] = (BYTES, (image.source.encode(),))
         if masks is not None and not is_kept:
@@ -141,21 +142,21 @@ class ShardRecords:
                 problem_objects(image, problems),
             )
         )
-        return buffers, row
+        return buffers
 
-    def keep(self, member: PackedImage, image: AnnotatedImage, kept: KeptRecord) -> ImageRow:
+    def keep(self, member: PackedImage, image: AnnotatedImage, kept: KeptRecord) -> None:
         """Accounts for an image that is as it was; only what its annotation's place is called may be new."""
         assert self._earlier is not None
         position = kept.image.position
         row, inputs = self._earlier.rows[position], self._earlier.inputs[position]
         self._stamps.append(kept.image.stamp)
         if row.status == "rejected":
-            return self._account_rejected(member, image, ImageRefused(Reason(row.reasons[0]), row.detail))
+            self._account_rejected(member, image, ImageRefused(Reason(row.reasons[0]), row.detail))
+            return
         class_names = self._earlier.hand_over(kept.image, kept.payload, self.result) if kept.payload else []
         if self._ground_truth is not None:
             self._ground_truth.keep(self._earlier.ground_truth_lines(kept.image))
-        row = replace(
-            row,
+        row = row._replace(
             source=image.source,
             annotation_file=image.annotation_file,
             shard=self.result.key.number,
@@ -167,7 +168,6 @@ class ShardRecords:
         self._inputs.append(inputs._replace(parsed_problems=len(image.problems)))
         self.result.records += 1
         self.result.kept += 1
-        return row
 
     def _has_ids(self, class_ids: tuple[tuple[str, int], ...]) -> bool:
         labels = self._settings.class_ids.labels
@@ -221,7 +221,7 @@ class ShardRecords:
             return None
         return encode_masks(checked, loaded.checked, geometry, loaded.mask_files, with_rles)
 
-    def _account_rejected(self, member: PackedImage, image: AnnotatedImage, refused: ImageRefused) -> ImageRow:
+    def _account_rejected(self, member: PackedImage, image: AnnotatedImage, refused: ImageRefused) -> None:
         checksum = order_hash(member.key)
         row = ImageRow(
             image.source,
@@ -237,7 +237,6 @@ class ShardRecords:
         self._ledger.add_image(row, checksum, lost)
         digest = annotation_digest(member, self._settings.is_mixed)
         self._inputs.append(ImageInputs(checksum, digest, parsed_problems=len(lost)))
-        return row
 
     def write_ledger(self) -> None:
         """Writes the ledger's files; the one that holds the result comes last and makes the shard count as done."""

@@ -12,7 +12,6 @@ from operator import attrgetter
 
 from transforms import storage
 from transforms.annotations.packs import PackedImage
-from transforms.ledger.ledger_rows import ImageRow
 from transforms.shards.coco_ground_truth import part_file_name
 from transforms.shards.earlier_shard import EarlierShard, KeptImage
 from transforms.shards.input_files import InputFiles
@@ -29,8 +28,12 @@ from transforms.splits.shard_plan import ShardKey, ShardPlan
 from transforms.storage.atomic_file import AtomicFile, open_atomic
 from transforms.storage.remote_file import sha256_of_file
 
+OnImages = Callable[[Sequence[int]], None]
+"""Called now and then with the bytes of each record made since the last call, 0 for an image without a new one."""
+
 # Records are written so many at a time: the pictures of each would push what encodes the next one out of the cache.
 _BYTES_AT_ONCE = 1 << 20
+_IMAGES_AT_ONCE = 256
 _SIZE = attrgetter("size")
 
 
@@ -41,7 +44,7 @@ def write_shard(
     settings: ShardSettings,
     executor: ThreadPoolExecutor,
     pace: Pace | None = None,
-    on_image: Callable[[ImageRow, int], None] = lambda row, size: None,
+    on_images: OnImages = lambda sizes: None,
     file_executor: ThreadPoolExecutor | None = None,
     earlier: EarlierShard | None = None,
 ) -> ShardResult:
@@ -54,7 +57,7 @@ def write_shard(
       settings: see there.
       executor: threads that read pictures.
       pace: how far to read ahead, as learnt from earlier shards.
-      on_image: called for each image with its row and the bytes written.
+      on_images: see there.
       file_executor: see ``AtomicFile``.
       earlier: the shard of a dataset before that this one goes on with: what has not changed is taken over from it.
 
@@ -71,29 +74,21 @@ def write_shard(
     path = os.path.join(settings.folder, records.result.file)
     if earlier is not None and earlier.is_whole(ordered, kept):
         for member in ordered:
-            on_image(records.keep(member, member.unpack(), KeptRecord(kept[member.key], b"")), 0)
+            records.keep(member, member.unpack(), KeptRecord(kept[member.key], b""))
+        on_images([0] * len(ordered))
         earlier.reuse(path, records.result)
         records.write_ledger()
         return records.result
     loader = ImageLoader(files, settings.image_policy, settings.with_perceptual_hashes, earlier, kept)
     with open_atomic(path, file_executor) as file:
-        waiting: list[list[bytes]] = []
-        waiting_bytes = 0
+        waiting = _WaitingRecords(file, on_images)
         for member, (image, stamp, loaded) in prefetch(ordered, loader.load, _SIZE, executor, pace):
-            buffers: list[bytes] | None
             if isinstance(loaded, KeptRecord):
-                row, buffers = records.keep(member, image, loaded), [loaded.payload] if loaded.payload else None
+                records.keep(member, image, loaded)
+                waiting.add([loaded.payload] if loaded.payload else ())
             else:
-                buffers, row = records.add(member, image, loaded, stamp)
-            size = sum(map(len, buffers or ()))
-            on_image(row, size)
-            if buffers is not None:
-                waiting.append(buffers)
-                waiting_bytes += size
-            if waiting_bytes >= _BYTES_AT_ONCE:
-                _write_records(file, waiting)
-                waiting, waiting_bytes = [], 0
-        _write_records(file, waiting)
+                waiting.add(records.add(member, image, loaded, stamp))
+        waiting.write()
         if settings.claim is not None:
             settings.claim.check()
         file.commit()
@@ -104,9 +99,31 @@ def write_shard(
     return records.result
 
 
-def _write_records(file: AtomicFile, waiting: Sequence[Sequence[bytes]]) -> None:
-    for buffers in waiting:
-        file.write(frame_record(buffers))
+class _WaitingRecords:
+    """Records that are written together."""
+
+    def __init__(self, file: AtomicFile, on_images: OnImages):
+        self._file = file
+        self._on_images = on_images
+        self._records: list[Sequence[bytes]] = []
+        self._sizes: list[int] = []
+        self._bytes = 0
+
+    def add(self, buffers: Sequence[bytes]) -> None:
+        """Takes the record of an image; none if it was refused."""
+        size = sum(map(len, buffers))
+        self._records.append(buffers)
+        self._sizes.append(size)
+        self._bytes += size
+        if self._bytes >= _BYTES_AT_ONCE or len(self._sizes) >= _IMAGES_AT_ONCE:
+            self.write()
+
+    def write(self) -> None:
+        for buffers in self._records:
+            if buffers:
+                self._file.write(frame_record(buffers))
+        self._on_images(self._sizes)
+        self._records, self._sizes, self._bytes = [], [], 0
 
 
 def existing_shard(key: ShardKey, plan: ShardPlan, settings: ShardSettings) -> ShardResult | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
@@ -13,7 +13,6 @@ from apache_beam.metrics import Metrics
 from transforms import storage
 from transforms.annotations.packs import PackedImage, decode_pack
 from transforms.images.check_image import ImagePolicy
-from transforms.ledger.ledger_rows import ImageRow
 from transforms.records import Rejection
 from transforms.shards.commit_dataset import commit_dataset
 from transforms.shards.dataset_folder import remove_leftovers
@@ -128,17 +127,16 @@ class _WriteShardDoFn(beam.DoFn):
                 settings,
                 self._executor,
                 self._pace,
-                _count_image,
+                _count_images,
                 self._file_executor,
                 None if self._earlier is None else self._earlier.before(key, plan.shards),
             )
         yield result
 
 
-def _count_image(row: ImageRow, size: int) -> None:
-    del row
-    _images_done.inc()
-    _bytes_written.inc(size)
+def _count_images(sizes: Sequence[int]) -> None:
+    _images_done.inc(len(sizes))
+    _bytes_written.inc(sum(sizes))
 
 
 @dataclass

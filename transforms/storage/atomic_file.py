@@ -82,7 +82,9 @@ class AtomicFile:
         for buffer in buffers:
             self._digest.update(buffer)
         written = os.writev(self._descriptor, buffers[:_MOST_BUFFERS])
-        for buffer in buffers:  # what a short write has left, if anything
+        if written == sum(map(len, buffers)):  # as nearly always
+            return
+        for buffer in buffers:  # what a short write has left
             rest = memoryview(buffer)[written:]
             written = max(0, written - len(buffer))
             while rest:
