@@ -209,8 +209,7 @@ def main() -> None:
     if "boxes" in only:
         boxes(Benchmark(dataset(options.images), options.outputs, options.rounds), options.images)
     if "checked" in only:
-        images = options.images // 5
-        checked(Benchmark(dataset(images), options.outputs, options.rounds), images)
+        checked(Benchmark(dataset(options.images), options.outputs, options.rounds), options.images)
     if "slow" in only:
         images = options.images // 5
         slow_reads(Benchmark(dataset(images), options.outputs, 1), images)

@@ -3,13 +3,14 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from tests.sample_data import ORIENTATION_TAG, encoded, jpeg, picture, png, turned_jpeg
-from transforms.images.check_image import ImagePolicy, check_image
+from transforms.images.check_image import ImagePolicy, check_image, decode_jpeg
 from transforms.images.image_store import ImageRefused
 from transforms.ledger.reasons import Reason
 
@@ -81,6 +82,39 @@ def test_cmyk_becomes_the_colours_that_pillow_shows() -> None:
     checked = check_image(data, ImagePolicy())
     assert (checked.format, checked.repairs) == ("png", (Reason.FORMAT_CONVERTED,))
     np.testing.assert_array_equal(pixels(checked.data), pixels(data))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": 80},
+        {"quality": 80, "progressive": True},
+        {"quality": 80, "subsampling": 0, "restart_marker_blocks": 3},
+        {"quality": 80, "keep_rgb": True},
+    ],
+    ids=str,
+)
+def test_damage_is_seen_as_by_decoding_all_colours(options: dict[str, int]) -> None:
+    generator = np.random.default_rng(7)
+    noise = Image.fromarray(generator.integers(0, 256, (48, 64, 3), np.uint8))
+    whole = np.frombuffer(encoded(noise, "JPEG", **options), np.uint8)
+    verdicts = []
+    for number in range(300):
+        data = whole.copy()
+        places = generator.integers(0, len(data), generator.integers(1, 5))
+        data[places] = generator.integers(0, 256, len(places))
+        data = data[: generator.integers(len(data))] if number % 4 == 0 else data
+        verdicts.append((_fault(data.tobytes(), decode_jpeg), _fault(data.tobytes(), lambda image: image.load())))
+    assert all(ours == theirs for ours, theirs in verdicts)
+    assert 30 < sum(bool(ours) for ours, _ in verdicts) < 270
+
+
+def _fault(data: bytes, decode: Callable[[Image.Image], object]) -> str:
+    try:
+        decode(Image.open(io.BytesIO(data), formats=["JPEG"]))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def test_module_does_not_import_tensorflow() -> None:

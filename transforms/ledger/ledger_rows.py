@@ -33,7 +33,7 @@ class ImageRow(NamedTuple):
     detail: str = ""
     split: str = ""
     shard: int = -1
-    index: int = -1
+    index: int = -1  # type: ignore[assignment]  # a tuple's own method, but the name is the ledger's
     boxes_read: int = 0
     boxes_written: int = 0
 
