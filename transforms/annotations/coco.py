@@ -38,7 +38,6 @@ from transforms.annotations.coco_images import (
     CocoFile,
     CocoPortion,
     Entry,
-    Outlines,
 )
 from transforms.annotations.fields import (
     MAX_INT64,
@@ -56,6 +55,7 @@ from transforms.annotations.json_outline import outline
 from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_batches
 from transforms.annotations.object_columns import ObjectColumns, TextColumns, columns_of_elements
 from transforms.annotations.plain_objects import NO_ID, PlainObjects
+from transforms.annotations.row_objects import Outlines
 from transforms.annotations.spilled_groups import SpilledGroups
 from transforms.annotations.text_encoding import LAST_RESORT, detect_encoding
 from transforms.ledger.reasons import Reason

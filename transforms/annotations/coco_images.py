@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any, cast
 
 from transforms.annotations.coco_fields import id_hash
-from transforms.annotations.compact_masks import CompactNumbers, compact_numbers, full_numbers
 from transforms.annotations.object_columns import UNKNOWN_FLAG, Rows
 from transforms.annotations.plain_objects import NO_ROWS
-from transforms.annotations.spilled_numbers import Floats, Integers
+from transforms.annotations.row_objects import NO_OUTLINES, Outlines, row_objects
 from transforms.ledger.reasons import Reason
 from transforms.records import (
     AnnotatedImage,
@@ -81,26 +78,39 @@ class CocoFile:
             if class_id in self.class_names:  # of others the row of the box says so
                 yield PanopticSegment(segment_id, self.class_names[class_id], crowd, class_id not in self.stuff)
 
-
-class Outlines(NamedTuple):
-    """The polygons of some objects in little room: the lengths of all rings, and their numbers."""
-
-    lengths: bytes
-    numbers: CompactNumbers
-
-    @classmethod
-    def of(cls, lengths: Integers, numbers: Floats) -> Outlines:
-        return cls(lengths.astype("<i4").tobytes(), compact_numbers(numbers))
-
-    def rings(self) -> Iterator[tuple[float, ...]]:
-        numbers = full_numbers(self.numbers)
-        lengths = np.frombuffer(self.lengths, "<i4")
-        ends = np.cumsum(lengths)
-        for start, end in zip((ends - lengths).tolist(), ends.tolist(), strict=True):
-            yield tuple(numbers[start:end])
-
-
-NO_OUTLINES = Outlines.of(np.empty(0, np.int64), np.empty(0))
+    def image(
+        self,
+        image_id: str,
+        entry: Entry,
+        objects: Iterable[ObjectAnnotation],
+        problems: Iterable[BoxProblem] = (),
+        captions: Iterable[str] = (),
+        maps: Sequence[PanopticMap] = (),
+    ) -> AnnotatedImage:
+        """The image of an entry of the kind ``IMAGE``, and what is said of it."""
+        _, name, width, height, class_ids = entry
+        negative: tuple[str, ...] = ()
+        not_exhaustive: tuple[str, ...] = ()
+        repairs = self.repairs
+        if class_ids:
+            negative, not_exhaustive = map(self.known, class_ids)
+            if len(negative) + len(not_exhaustive) < sum(map(len, class_ids)):
+                repairs = (*repairs, Reason.IMAGE_LABEL_DROPPED)
+        return AnnotatedImage(
+            file_name=name,
+            image_id=image_id,
+            width=width,
+            height=height,
+            objects=tuple(objects),
+            problems=tuple(problems),
+            repairs=repairs,
+            source=self.source,
+            annotation_file=self.annotation_file,
+            captions=tuple(captions),
+            negative_classes=negative,
+            not_exhaustive_classes=not_exhaustive,
+            panoptic=maps[0] if maps and self.with_masks else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +135,19 @@ class CocoPortion:
 
     def readings(self) -> Iterator[Reading]:
         yield from self.ready
-        rows, rings = iter(self.plain.tolist()), self.outlines.rings()
+        rings, has_rings = self.outlines.rings(), self.plain["rings"].tolist()
+        masks = [Polygons(tuple(islice(rings, count))) if count else None for count in has_rings]
+        objects = row_objects(self.plain, masks, self.file.class_names, self.file.repeated_ids)
+        start = 0
         for (image_id, entries), count in zip(self.groups, self.counts, strict=True):
-            yield from _image(image_id, _with_plain(entries, islice(rows, count), rings), self.file)
+            place = slice(start, start + count)
+            own = objects[place]
+            start += count
+            if len(entries) == 1 and entries[0][0] == IMAGE and None not in own:  # nearly always
+                yield self.file.image(image_id, entries[0], cast(list[ObjectAnnotation], own))
+            else:
+                plain = _entries_of_rows(self.plain[place], masks[place])
+                yield from _image(image_id, _in_order([*entries, *plain]) if plain else entries, self.file)
 
 
 def is_segment(position: str) -> bool:
@@ -135,11 +155,8 @@ def is_segment(position: str) -> bool:
     return f".{SEGMENTS}[" in position
 
 
-def _with_plain(
-    entries: Sequence[Entry], rows: Iterable[Entry], all_rings: Iterator[tuple[float, ...]]
-) -> Sequence[Entry]:
-    """The entries of an image with those of its plain objects, in the order of the file."""
-    plain = [
+def _entries_of_rows(rows: Rows, masks: Iterable[Polygons | None]) -> list[Entry]:
+    return [
         (
             OBJECT,
             f"annotations[{index}]",
@@ -148,14 +165,16 @@ def _with_plain(
             edges,
             area if area == area else None,
             None if crowd == UNKNOWN_FLAG else crowd == 1,
-            ({"mask": Polygons(tuple(islice(all_rings, rings)))}, ()) if rings else None,
+            ({"mask": mask}, ()) if mask else None,
         )
-        for _, index, box_id, class_id, *edges, area, crowd, rings, _, _ in rows
+        for (_, index, box_id, class_id, *edges, area, crowd, _, _, _), mask in zip(rows.tolist(), masks, strict=True)
     ]
-    merged = [*entries, *plain]
-    if plain and any(entry[0] in _OF_ANNOTATIONS for entry in entries):
-        merged.sort(key=_place)
-    return merged
+
+
+def _in_order(entries: list[Entry]) -> list[Entry]:
+    """The entries of an image in the order of the file."""
+    entries.sort(key=_place)
+    return entries
 
 
 def _place(entry: Entry) -> int:
@@ -187,7 +206,7 @@ def _image(image_id: str, entries: Sequence[Entry], file: CocoFile) -> Iterator[
             objects.append(ObjectAnnotation(Box(*edges), name, box_id, position, area, crowd, **more))
             problems += [BoxProblem(position, box_id, name, "repaired", *fault) for fault in faults]
         elif kind == IMAGE:
-            images.append(tuple(fields))
+            images.append((kind, *fields))
         elif kind == PROBLEM:
             position, box_id, class_id, reason, detail = fields
             problems.append(BoxProblem(position, box_id, names.get(class_id, ""), "dropped", reason, detail))
@@ -198,24 +217,7 @@ def _image(image_id: str, entries: Sequence[Entry], file: CocoFile) -> Iterator[
     if len(images) != 1 or len(maps) > 1:
         yield from _refused(image_id, images, objects, problems, captions, maps, file)
         return
-    name, width, height, class_ids = images[0]
-    negative, not_exhaustive = map(file.known, class_ids or ((), ()))
-    is_known = len(negative) + len(not_exhaustive) == sum(map(len, class_ids))
-    yield AnnotatedImage(
-        file_name=name,
-        image_id=image_id,
-        width=width,
-        height=height,
-        objects=tuple(objects),
-        problems=tuple(problems),
-        repairs=file.repairs if is_known else (*file.repairs, Reason.IMAGE_LABEL_DROPPED),
-        source=file.source,
-        annotation_file=file.annotation_file,
-        captions=tuple(captions),
-        negative_classes=negative,
-        not_exhaustive_classes=not_exhaustive,
-        panoptic=maps[0] if maps and file.with_masks else None,
-    )
+    yield file.image(image_id, images[0], objects, problems, captions, maps)
 
 
 def _refused(
@@ -237,7 +239,7 @@ def _refused(
         BoxProblem(o.position, o.box_id, o.class_name, "dropped", reason, detail) for o in objects
     )
     # The boxes of a shared id belong to none of its images: they are listed with the first.
-    for index, (name, *_) in enumerate(images):
+    for index, (_, name, *_) in enumerate(images):
         yield file.reject(reason, detail, name, image_id, is_image=True, problems=() if index else lost)
     if lost and not images:
         yield file.reject(reason, detail, image_id=image_id, problems=lost)

@@ -14,8 +14,9 @@ from transforms.annotations.spilled_numbers import Floats, Integers, SpilledNumb
 
 # More than these (46 MB) go to a file.
 MOST_IN_MEMORY = 1 << 19
-# Of polygons, that are given back at once.
+# That are given back at once: of polygons, and so many for an object itself.
 MAX_NUMBERS = 1 << 20
+_NUMBERS_OF_OBJECT = 20
 NO_ID = -1  # no plain object is of it
 NO_ROWS: Rows = np.empty(0, DTYPE)
 
@@ -88,14 +89,14 @@ class PlainObjects:
     def of_images_in_parts(
         self, image_ids: Sequence[int]
     ) -> Iterator[tuple[slice, list[int], Rows, tuple[Integers, Floats]]]:
-        """As ``of_images``, so many images in a row at a time that their polygons take bounded memory.
+        """As ``of_images``, so many images in a row at a time that their objects take bounded memory.
 
         Yields:
           Which images these are, how many objects each has, these objects, and their ``polygons``.
         """
         rows, counts = self.of_images(image_ids)
         ends = np.cumsum(counts)
-        sizes = np.concatenate([[0], np.cumsum(rows["numbers"], dtype=np.int64)])[ends]
+        sizes = np.concatenate([[0], np.cumsum(rows["numbers"] + np.int64(_NUMBERS_OF_OBJECT))])[ends]
         image = place = 0
         while image < len(counts):
             begun = sizes[image - 1] if image else 0
