@@ -228,7 +228,7 @@ class AnnotatedImage(NamedTuple):
 
     @property
     def boxes_read(self) -> int:
-        return len(self.objects) + sum(problem.status == "dropped" for problem in self.problems)
+        return len(self.objects) + sum([problem.status == "dropped" for problem in self.problems])
 
 
 class Rejection(NamedTuple):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import pickle
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain, repeat
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import zstandard
@@ -51,7 +52,7 @@ _CONTENT_FIELDS = (
 )
 _IMAGE_FIELDS = AnnotatedImage._fields
 _PLACE_FIELDS = [name for name in _IMAGE_FIELDS if name not in (*_CONTENT_FIELDS, "objects", "problems")]
-_content_values, _place_values = attrgetter(*_CONTENT_FIELDS), attrgetter(*_PLACE_FIELDS)
+_content_values, _place_values = (itemgetter(*map(_IMAGE_FIELDS.index, f)) for f in (_CONTENT_FIELDS, _PLACE_FIELDS))
 _in_image_order = itemgetter(*map((*_CONTENT_FIELDS, *_PLACE_FIELDS, "objects", "problems").index, _IMAGE_FIELDS))
 _REPAIRS = _CONTENT_FIELDS.index("repairs")
 # Objects go by columns. The first of them every object has, of the others most say nothing: None stands for a column
@@ -126,7 +127,7 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
     has_masks = masks.count(None) < len(masks)
     content = list(_content_values(reading))
     content[_REPAIRS] = tuple(map(str, reading.repairs))
-    content_pickle = _pickled_by_value(
+    content_pickle = _by_value.dumps(
         (
             content,
             tuple(chain.from_iterable(columns[_BOX])),
@@ -139,7 +140,7 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
     )
     problems = list(map(tuple, reading.problems))
     place = pickle.dumps((_place_values(reading), problems, box_ids, columns[_POSITION]), protocol=5)
-    names = tuple(dict.fromkeys(_class_names(reading)))
+    names = tuple(dict.fromkeys(_class_names(reading, columns[_CLASS_NAME])))
     key = namespace + image_key(reading.file_name)
     split_by = (reading.source, reading.split, reading.fields)
     return PackedImage(key, reading.image_id, reading.boxes_read, names, *split_by, content_pickle, place, has_masks)
@@ -147,33 +148,46 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
 
 def _other_columns(columns: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...] | None]:
     """The columns after the first ones as they are packed; of masks there is only the place, they go by themselves."""
-    others: list[tuple[Any, ...] | None] = []
-    length = 0
-    for column, default in zip(columns[_FIRST_OTHER:], _DEFAULTS, strict=True):
-        is_silent = column.count(default) == len(column)
-        others.append(None if is_silent else column)
-        if not is_silent:
-            length = len(others)
-    others[_MASK - _FIRST_OTHER] = None
-    return others[:length]
+    others: list[tuple[Any, ...] | None] = [*columns[_FIRST_OTHER:]]
+    silent = _silent_columns(len(columns[_BOX]))
+    while others and others[-1] == silent[len(others) - 1]:
+        others.pop()
+    for number, column in enumerate(others):
+        if column == silent[number] or number == _MASK - _FIRST_OTHER:
+            others[number] = None
+    return others
 
 
-def _pickled_by_value(values: object) -> bytes:
-    """Without back references: equal values give equal bytes, whichever objects they share."""
-    buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, protocol=5)
-    pickler.fast = True
-    pickler.dump(values)
-    return buffer.getvalue()
+@lru_cache(maxsize=32)
+def _silent_columns(count: int) -> list[tuple[Any, ...]]:
+    """The columns after the first ones of objects of which these say nothing."""
+    return [(default,) * count for default in _DEFAULTS]
 
 
-def _class_names(image: AnnotatedImage) -> Iterator[str]:
-    yield from (item.class_name for item in image.objects)
-    yield from (label.class_name for label in image.labels)
-    yield from image.negative_classes
-    yield from image.not_exhaustive_classes
-    if image.panoptic:
-        yield from (segment.class_name for segment in image.panoptic.segments)
+class _ValuePickler(threading.local):
+    """Pickles without back references: equal values give equal bytes, whichever objects they share."""
+
+    def __init__(self) -> None:
+        self._buffer = io.BytesIO()
+        self._pickler = pickle.Pickler(self._buffer, protocol=5)
+        self._pickler.fast = True
+
+    def dumps(self, values: object) -> bytes:
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        self._pickler.dump(values)
+        return self._buffer.getvalue()
+
+
+_by_value = _ValuePickler()
+
+
+def _class_names(image: AnnotatedImage, of_objects: Iterable[str]) -> Iterable[str]:
+    if image.labels or image.negative_classes or image.not_exhaustive_classes or image.panoptic:
+        segments = image.panoptic.segments if image.panoptic else ()
+        of_parts = [item.class_name for items in (image.labels, segments) for item in items]
+        return chain(of_objects, of_parts, image.negative_classes, image.not_exhaustive_classes)
+    return of_objects
 
 
 def encode_portion(portion: Portion) -> bytes:

@@ -23,6 +23,7 @@ from transforms.storage.open_ahead import open_ahead
 from transforms.storage.remote_listings import RemoteListings
 
 _images_read = Metrics.counter("boxmill", "images_read")
+_COUNTED_AT_ONCE = 100
 
 
 def read_unit(unit: ReadUnit, listings: RemoteListings | None = None) -> Iterator[Reading]:
@@ -54,9 +55,7 @@ def _streams(unit: ReadUnit, listings: RemoteListings) -> Iterator[tuple[BinaryI
 def _finished(readings: Iterable[Reading], unit: ReadUnit, listings: RemoteListings) -> Iterator[Reading]:
     store = open_image_store(unit.images_root, listings)
     declared: set[DeclaredClasses] = set()
-    for reading in readings:
-        if unit.edits:
-            reading = unit.edits.apply(reading)
+    for reading in map(unit.edits.apply, readings) if unit.edits else readings:
         if isinstance(reading, AnnotatedImage):
             yield located(reading, store)
         elif not isinstance(reading, DeclaredClasses):
@@ -137,10 +136,14 @@ class _ReadPortionDoFn(beam.DoFn):
 
 
 def _counted(readings: Iterable[Reading]) -> Iterator[Reading]:
+    count = 0
     for reading in readings:
-        if isinstance(reading, AnnotatedImage):
-            _images_read.inc()
+        count += isinstance(reading, AnnotatedImage)
+        if count == _COUNTED_AT_ONCE:
+            _images_read.inc(count)
+            count = 0
         yield reading
+    _images_read.inc(count)
 
 
 @dataclass
