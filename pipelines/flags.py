@@ -52,6 +52,8 @@ def _beam_options(values: flags.FlagValues, rest: Sequence[str]) -> PipelineOpti
     from apache_beam.options import pipeline_options
     from apache_beam.options.pipeline_options import PipelineOptions
 
+    from pipelines.quick_beam import QuickOptions
+
     class Parser(pipeline_options._BeamArgumentParser):
         def error(self, message: str) -> NoReturn:
             raise UsageError(message)
@@ -64,7 +66,7 @@ def _beam_options(values: flags.FlagValues, rest: Sequence[str]) -> PipelineOpti
         known = [f"--{name}" for name in values]
         known += [name for action in parser._actions for name in action.option_strings]
         raise UsageError(_unknown_message(unknown[0], known))
-    beam_options = PipelineOptions(list(rest))
+    beam_options = QuickOptions(list(rest))
     _check_runner(str(beam_options.view_as(pipeline_options.StandardOptions).runner or ""))
     workers = beam_options.view_as(pipeline_options.DirectOptions).direct_num_workers
     if workers < 0:

@@ -91,3 +91,7 @@ def _replaced(stand_ins: list[ModuleType]) -> Iterator[None]:
 
 with _absent(_NOT_CALLED), _replaced(_stand_ins()):
     import apache_beam  # noqa: F401
+
+from pipelines import quick_beam  # noqa: E402 - it imports Beam
+
+quick_beam.remember_arguments()
