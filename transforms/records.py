@@ -13,7 +13,7 @@ normalised ``ymin, xmin, ymax, xmax`` in 0..1 only when an Example is encoded, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, NamedTuple, Protocol, TypeVar
 
@@ -202,7 +202,7 @@ class AnnotatedImage(NamedTuple):
     width: int | None = None
     height: int | None = None
     unit: Unit = "pixels"
-    objects: tuple[ObjectAnnotation, ...] = ()
+    objects: Sequence[ObjectAnnotation] = ()
     problems: tuple[BoxProblem, ...] = ()
     repairs: tuple[str, ...] = ()
     source: str = ""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.examples.check_boxes import MIN_SIDE_PIXELS, check_box, check_objects
+from transforms.examples.check_boxes import check_box, check_objects
+from transforms.examples.checked_objects import MIN_SIDE_PIXELS
 from transforms.examples.geometry import Geometry
 from transforms.ledger.reasons import Reason
 from transforms.records import Box, ObjectAnnotation

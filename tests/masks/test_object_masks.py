@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from tests.sample_data import ORIENTATION_TAG, encoded, write_files
 from transforms.examples import feature_keys as keys
-from transforms.examples.check_boxes import CheckedObject
+from transforms.examples.checked_objects import CheckedObject
 from transforms.examples.geometry import Geometry
 from transforms.images.check_image import CheckedImage
 from transforms.images.image_store import ImageRefused

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from transforms.examples import feature_keys as keys
-from transforms.examples.check_boxes import CheckedObject
+from transforms.examples.checked_objects import CheckedObject, CheckedObjects
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.encode_image import image_features
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value, encode_example
@@ -40,7 +40,7 @@ def _features(data: bytes | None = None, picture_format: str = "png") -> Feature
         CheckedObject(Box(1, 2, 3, 4.5), ObjectAnnotation(Box(0, 0, 0, 0), "cat", is_crowd=True, weight=0.5)),
     ]
     picture = CheckedImage(data or _picture(), picture_format, 40, 20)
-    return image_features("사진/a.png", 12, picture, _digest(picture), objects, CLASS_IDS)
+    return image_features("사진/a.png", 12, picture, _digest(picture), CheckedObjects.of(objects), CLASS_IDS)
 
 
 def _digest(picture: CheckedImage) -> str:
@@ -139,7 +139,7 @@ def test_with_masks() -> None:
 
 def test_without_objects() -> None:
     picture = CheckedImage(_picture(), "png", 40, 20)
-    assert _codes(image_features("a.png", 0, picture, _digest(picture), [], CLASS_IDS)) == set()
+    assert _codes(image_features("a.png", 0, picture, _digest(picture), CheckedObjects.of([]), CLASS_IDS)) == set()
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -11,17 +11,17 @@ import pickle
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
-from itertools import chain, repeat
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import zstandard
 
 from transforms.annotations.compact_masks import compact_masks, full_masks
+from transforms.columned_objects import ColumnedObjects
 from transforms.images.image_names import image_key
 from transforms.records import (
     AnnotatedImage,
-    Box,
     BoxProblem,
     DeclaredClasses,
     ObjectAnnotation,
@@ -54,6 +54,7 @@ _IMAGE_FIELDS = AnnotatedImage._fields
 _PLACE_FIELDS = [name for name in _IMAGE_FIELDS if name not in (*_CONTENT_FIELDS, "objects", "problems")]
 _content_values, _place_values = (itemgetter(*map(_IMAGE_FIELDS.index, f)) for f in (_CONTENT_FIELDS, _PLACE_FIELDS))
 _in_image_order = itemgetter(*map((*_CONTENT_FIELDS, *_PLACE_FIELDS, "objects", "problems").index, _IMAGE_FIELDS))
+_new_image = partial(tuple.__new__, AnnotatedImage)
 _REPAIRS = _CONTENT_FIELDS.index("repairs")
 # Objects go by columns. The first of them every object has, of the others most say nothing: None stands for a column
 # of the field's default, and such columns at the end are left out.
@@ -62,9 +63,6 @@ _FIRST_OTHER = _POSITION + 1
 _MASK = ObjectAnnotation._fields.index("mask")
 _DEFAULTS = [ObjectAnnotation._field_defaults[name] for name in ObjectAnnotation._fields[_FIRST_OTHER:]]
 _NO_COLUMNS: list[tuple[Any, ...]] = [()] * len(ObjectAnnotation._fields)
-# From a tuple of all fields, without a call of Python's: there are millions.
-_new_box = partial(tuple.__new__, Box)
-_new_object = partial(tuple.__new__, ObjectAnnotation)
 
 
 class PackedImage(NamedTuple):
@@ -95,18 +93,12 @@ class PackedImage(NamedTuple):
         """The image itself."""
         content, edges, class_names, others, masks, _ = pickle.loads(self.content)
         place, problems, box_ids, positions = pickle.loads(self.place)
-        numbers = iter(edges)
-        boxes = map(_new_box, zip(numbers, numbers, numbers, numbers, strict=True))
         if masks is not None:
             others[_MASK - _FIRST_OTHER] = full_masks(masks)
-        columns = map(_full_column, chain(others, repeat(None)), _DEFAULTS)
-        objects = tuple(map(_new_object, zip(boxes, class_names, box_ids, positions, *columns)))  # noqa: B905
+        silent = [None] * (len(_DEFAULTS) - len(others))
+        objects = ColumnedObjects(edges, [class_names, box_ids, positions, *others, *silent])
         remarks = tuple([BoxProblem(*problem) for problem in problems])
-        return AnnotatedImage(*_in_image_order((*content, *place, objects, remarks)))
-
-
-def _full_column(column: Iterable[Any] | None, default: Any) -> Iterable[Any]:
-    return repeat(default) if column is None else column
+        return _new_image(_in_image_order((*content, *place, objects, remarks)))
 
 
 Entry = PackedImage | Rejection | DeclaredClasses

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from transforms.columned_objects import ColumnedObjects, column_number
+from transforms.examples.checked_objects import MIN_SIDE_PIXELS, CheckedObject, CheckedObjects
 from transforms.examples.geometry import Geometry
 from transforms.examples.keypoints import ClassKeypoints, check_keypoints
 from transforms.ledger.reasons import Reason
@@ -16,32 +18,18 @@ MAX_BOXES = 10_000
 MIN_VISIBLE_SHARE = 0.25
 # Six-decimal formats land past the border by thousandths of a pixel; that is rounding and no clipped object.
 BORDER_TOLERANCE_PIXELS = 0.01
-# Thinner boxes hold nothing, and their edges may fall together in float32.
-MIN_SIDE_PIXELS = 0.01
-MAX_FLOAT32 = 3.4028234e38
 NO_KEYPOINTS = ClassKeypoints()
-
-
-class CheckedObject(NamedTuple):
-    """An object with edges in pixels of the written picture: 0 <= xmin < xmax <= width, 0 <= ymin < ymax <= height.
-
-    The mask of ``annotation`` is still in the plane that it was annotated in; area and keypoints are not.
-    """
-
-    box: Box
-    annotation: ObjectAnnotation
-
-    @property
-    def area(self) -> float:
-        """Pixels²: as annotated, if that is a number that a float32 holds, else the box's own."""
-        area = self.annotation.area
-        return area if area is not None and 0 <= area <= MAX_FLOAT32 else self.box.area
+_KEYPOINTS = column_number("keypoints")
 
 
 def check_objects(
     objects: Sequence[ObjectAnnotation], geometry: Geometry, keypoints: ClassKeypoints = NO_KEYPOINTS
-) -> tuple[list[CheckedObject], list[BoxProblem]]:
+) -> tuple[CheckedObjects, list[BoxProblem]]:
     """Checks the boxes and keypoints of one picture, in its written pixels; order is kept."""
+    if isinstance(objects, ColumnedObjects) and geometry.is_identity and objects.columns[_KEYPOINTS] is None:
+        unchanged = CheckedObjects.unchanged(objects, geometry.written_width, geometry.written_height)
+        if unchanged is not None:  # as mostly
+            return unchanged, []
     checked: list[CheckedObject] = []
     problems: list[BoxProblem] = []
     width, height = geometry.written_width, geometry.written_height
@@ -61,7 +49,7 @@ def check_objects(
             problems.append(
                 BoxProblem(annotation.position, annotation.box_id, annotation.class_name, status, reason, detail)
             )
-    return checked, problems
+    return CheckedObjects.of(checked), problems
 
 
 def _with_checked_keypoints(

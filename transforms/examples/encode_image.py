@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
+from transforms.columned_objects import Column, column_number
 from transforms.examples import feature_keys as keys
-from transforms.examples.check_boxes import MAX_FLOAT32, CheckedObject
+from transforms.examples.checked_objects import MAX_FLOAT32, CheckedObjects
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.image_level import track_labels
 from transforms.examples.keypoints import KeypointLists, keypoint_lists
 from transforms.examples.wire_format import BYTES, FLOAT, INT64, Value
 from transforms.images.check_image import CheckedImage
-from transforms.records import Box, ObjectAnnotation
 
 _CLASS_NAME, _IS_CROWD, _POSE, _WEIGHT, _KEYPOINTS, _TRACK_ID = map(
-    ObjectAnnotation._fields.index, ("class_name", "is_crowd", "pose", "weight", "keypoints", "track_id")
+    column_number, ("class_name", "is_crowd", "pose", "weight", "keypoints", "track_id")
 )
-_FLAGS = [(key, ObjectAnnotation._fields.index(attribute)) for key, attribute in keys.OPTIONAL_FLAGS.items()]
-_NO_COLUMNS: list[tuple[Any, ...]] = [()] * len(ObjectAnnotation._fields)
+_FLAGS = [(key, column_number(attribute)) for key, attribute in keys.OPTIONAL_FLAGS.items()]
+_optional_columns = itemgetter(_POSE, _WEIGHT, _TRACK_ID, *(number for _, number in _FLAGS))
 
 
 def image_features(
@@ -27,7 +28,7 @@ def image_features(
     source_id: int,
     image: CheckedImage,
     sha256: str,
-    objects: Sequence[CheckedObject],
+    objects: CheckedObjects,
     class_ids: ClassIds,
 ) -> dict[str, Value]:
     """The features of one image's record; see ``feature_keys`` for each.
@@ -39,10 +40,13 @@ def image_features(
       sha256: of the image's bytes, hex.
       objects: boxes and keypoints within the picture, classes known to ``class_ids``.
     """
-    boxes, columns = _columns(objects)
-    class_names = columns[_CLASS_NAME]
-    ymin, xmin, ymax, xmax = _normalised_edges(boxes, image.width, image.height)
-    crowds = _as_integers(columns[_IS_CROWD])
+    columns, width, height = objects.columns, image.width, image.height
+    class_names: Sequence[str] = columns[_CLASS_NAME] or ()
+    # Division of an edge within the picture cannot leave 0..1.
+    left, top, right, bottom = objects.edges
+    xmin, xmax = [edge / width for edge in left], [edge / width for edge in right]
+    ymin, ymax = [edge / height for edge in top], [edge / height for edge in bottom]
+    crowds = _as_integers(columns[_IS_CROWD] or (None,) * len(objects))
     features: dict[str, Value] = {
         keys.ENCODED: (BYTES, (image.data,)),
         keys.FORMAT: (BYTES, (image.format.encode(),)),
@@ -57,7 +61,7 @@ def image_features(
         keys.XMAX: (FLOAT, xmax),
         keys.LABEL: (INT64, [class_ids.labels[name] for name in class_names]),
         keys.TEXT: (BYTES, [name.encode() for name in class_names]),
-        keys.AREA: (FLOAT, [item.area for item in objects]),
+        keys.AREA: (FLOAT, objects.areas),
         keys.IS_CROWD: (INT64, crowds),
         keys.TFDS_BBOX: (FLOAT, [*chain.from_iterable(zip(ymin, xmin, ymax, xmax, strict=True))]),
         keys.TFDS_LABEL: (INT64, [class_ids.indices[name] for name in class_names]),
@@ -65,46 +69,23 @@ def image_features(
     }
     _add_optional(features, columns)
     if class_ids.keypoints.names:
-        points = zip(class_names, columns[_KEYPOINTS], strict=True)
+        points = zip(class_names, columns[_KEYPOINTS] or repeat(None), strict=False)
         _add_keypoints(features, keypoint_lists(points, image.width, image.height, class_ids.keypoints), class_ids)
     return features
 
 
-_Columns = Sequence[tuple[Any, ...]]
-
-
-def _columns(objects: Sequence[CheckedObject]) -> tuple[Sequence[Box], _Columns]:
-    """The boxes, and each field's values of the annotations, object by object."""
-    if not objects:
-        return (), _NO_COLUMNS
-    boxes, annotations = zip(*objects, strict=True)
-    return boxes, list(zip(*annotations, strict=True))
-
-
-def _normalised_edges(
-    boxes: Sequence[Box], width: int, height: int
-) -> tuple[list[float], list[float], list[float], list[float]]:
-    """Edges over the picture's size, 0..1: division of an edge within the picture cannot leave that range."""
-    xmin, ymin, xmax, ymax = zip(*boxes, strict=True) if boxes else [()] * 4
-    return (
-        [edge / height for edge in ymin],
-        [edge / width for edge in xmin],
-        [edge / height for edge in ymax],
-        [edge / width for edge in xmax],
-    )
-
-
-def _add_optional(features: dict[str, Value], columns: _Columns) -> None:
+def _add_optional(features: dict[str, Value], columns: Sequence[Column]) -> None:
     """Adds what some object of the image has; objects whose source is silent get the key's neutral value."""
-    silent = (None,) * len(columns[_CLASS_NAME])
+    if not any(_optional_columns(columns)):  # as mostly
+        return
     for key, field in _FLAGS:
-        if (flags := columns[field]) != silent:
+        if flags := _said(columns[field]):
             features[key] = (INT64, _as_integers(flags))
-    if (poses := columns[_POSE]) != silent:
+    if poses := _said(columns[_POSE]):
         features[keys.VIEW] = (BYTES, [(pose or "").encode() for pose in poses])
-    if (weights := columns[_WEIGHT]) != silent:
+    if weights := _said(columns[_WEIGHT]):
         features[keys.WEIGHT] = (FLOAT, [_finite(weight, 1.0) for weight in weights])
-    if any(tracks := columns[_TRACK_ID]):
+    if any(tracks := columns[_TRACK_ID] or ()):
         features[keys.TRACK] = (INT64, track_labels(tracks))
 
 
@@ -115,6 +96,11 @@ def _add_keypoints(features: dict[str, Value], lists: KeypointLists, class_ids: 
     features[keys.KEYPOINT_VISIBILITY] = (INT64, lists.visibility)
     features[keys.KEYPOINT_TEXT] = (BYTES, texts * len(lists.labelled))
     features[keys.KEYPOINT_NUMBER] = (INT64, lists.labelled)
+
+
+def _said(column: Column) -> tuple[Any, ...]:
+    """The column, if any object has something in it."""
+    return () if column is None or column.count(None) == len(column) else column
 
 
 def _as_integers(flags: Sequence[bool | None]) -> list[int]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from transforms.examples import feature_keys as keys
-from transforms.examples.check_boxes import CheckedObject
+from transforms.examples.checked_objects import CheckedObject
 from transforms.examples.geometry import Geometry
 from transforms.examples.wire_format import BYTES, FLOAT, Value
 from transforms.images.check_image import CheckedImage

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
-from transforms.examples.check_boxes import CheckedObject
+from transforms.examples.checked_objects import CheckedObject
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.keypoints import UNLABELLED
 from transforms.images.check_image import CheckedImage

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from transforms import storage
 from transforms.annotations.packs import PackedImage
+from transforms.columned_objects import ColumnedObjects, column_number
 from transforms.examples import feature_keys as keys
-from transforms.examples.check_boxes import MAX_BOXES, CheckedObject, check_objects
+from transforms.examples.check_boxes import MAX_BOXES, check_objects
+from transforms.examples.checked_objects import CheckedObject, CheckedObjects
 from transforms.examples.encode_image import image_features
 from transforms.examples.existing_record import update_record
 from transforms.examples.geometry import Geometry, geometry_of
@@ -21,7 +23,7 @@ from transforms.ledger.reasons import Reason
 from transforms.masks.maps import encode_maps
 from transforms.masks.object_masks import ObjectMasks, encode_masks
 from transforms.masks.written_masks import broken_mask
-from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap
+from transforms.records import AnnotatedImage, BoxProblem, MaskBitmap, ObjectAnnotation
 from transforms.shards.coco_ground_truth import PARTS_FOLDER, GroundTruthPart, part_file_name
 from transforms.shards.earlier_shard import EarlierShard
 from transforms.shards.image_inputs import (
@@ -44,6 +46,7 @@ from transforms.splits.shard_plan import ShardKey, ShardPlan
 from transforms.storage.atomic_file import write_atomically
 
 MAX_PICTURE_BYTES = 256 << 20
+_CLASS_NAME = column_number("class_name")
 _NOT_IN_MAP = "class {!r} is not in the class map"
 
 
@@ -124,7 +127,7 @@ class ShardRecords:
             boxes_read=image.boxes_read,
             boxes_written=len(checked),
         )
-        self._ledger.add_image(row, checksum, problems, [item.annotation.class_name for item in checked])
+        self._ledger.add_image(row, checksum, problems, checked.columns[_CLASS_NAME] or ())
         self.result.records += 1
         self.result.max_boxes = max(self.result.max_boxes, len(checked))
         self.result.digests += bytes.fromhex(loaded.sha256[:16])
@@ -175,13 +178,15 @@ class ShardRecords:
 
     def _check(
         self, image: AnnotatedImage, picture: CheckedImage, geometry: Geometry
-    ) -> tuple[list[CheckedObject], list[BoxProblem]]:
+    ) -> tuple[CheckedObjects, list[BoxProblem]]:
         if len(image.objects) > MAX_BOXES:
             raise ImageRefused(Reason.TOO_MANY_BOXES, f"{len(image.objects)} boxes, the limit is {MAX_BOXES}")
         if len(picture.data) > MAX_PICTURE_BYTES:
             raise ImageRefused(Reason.EXAMPLE_TOO_LARGE, f"{len(picture.data)} bytes, the limit is {MAX_PICTURE_BYTES}")
         labels = self._settings.class_ids.labels
-        known = [item for item in image.objects if item.class_name in labels]
+        known = image.objects
+        if not all(map(labels.__contains__, _class_names(known))):
+            known = [item for item in known if item.class_name in labels]
         checked, problems = check_objects(known, geometry, self._settings.class_ids.keypoints)
         if len(known) < len(image.objects):
             problems += [
@@ -250,3 +255,9 @@ class ShardRecords:
         inputs = inputs_parquet(self._inputs, {WITH_MASKS_KEY: str(self._settings.with_masks)})
         write_atomically(os.path.join(folder, ledger_file_name("inputs", key, self._shards)), inputs)
         self._ledger.write(folder, self._shards)
+
+
+def _class_names(objects: Sequence[ObjectAnnotation]) -> Iterable[str]:
+    if isinstance(objects, ColumnedObjects):
+        return objects.columns[_CLASS_NAME] or ()
+    return [item.class_name for item in objects]
