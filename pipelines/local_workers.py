@@ -19,9 +19,12 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pipelines.flags import runs_here
+from transforms.freed_memory import return_freed_memory
 
 _CONTEXT: ForkServerContext = multiprocessing.get_context("forkserver")
 FORKED_URN = "boxmill:env:forked_process:v1"
+# All threads, and Arrow too, take from what any of them has freed. A process must find these when it starts.
+_MEMORY_OF_WORKERS = {"MALLOC_ARENA_MAX": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 def prepare_run(argv: Sequence[str], modules: Sequence[str]) -> None:
@@ -34,6 +37,7 @@ def prepare_run(argv: Sequence[str], modules: Sequence[str]) -> None:
     if runs_here(argv):  # no matrix is large enough for several threads, and those of OpenBLAS would wait busily
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if any("multi_processing" in argument for argument in argv):
+        return_freed_memory()  # this process only deals out the work
         warm_up(["pipelines.quiet_beam", "pipelines.lean_beam", *modules])
     from pipelines import quiet_beam
 
@@ -44,6 +48,8 @@ def prepare_run(argv: Sequence[str], modules: Sequence[str]) -> None:
 
 def warm_up(modules: Sequence[str]) -> None:
     """Starts the server of worker processes, which imports Beam's worker and ``modules`` while this process goes on."""
+    for name, value in _MEMORY_OF_WORKERS.items():
+        os.environ.setdefault(name, value)
     _CONTEXT.set_forkserver_preload([*modules, "apache_beam.runners.worker.sdk_worker_main"])
     forkserver.ensure_running()
 

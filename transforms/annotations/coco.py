@@ -374,5 +374,7 @@ def _name_in_url(url: Any) -> str | None:
 
 
 def _repeated(ids: array[int]) -> frozenset[int]:
-    values, counts = np.unique(np.frombuffer(ids, dtype=np.uint64), return_counts=True)
-    return frozenset(values[counts > 1].tolist())
+    """Those that are there more than once; sorts them where they are, for a huge file has as many as objects."""
+    values = np.frombuffer(ids, dtype=np.uint64)
+    values.sort()
+    return frozenset(values[1:][values[1:] == values[:-1]].tolist())

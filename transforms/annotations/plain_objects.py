@@ -12,8 +12,9 @@ import numpy.typing as npt
 from transforms.annotations.object_columns import DTYPE, ObjectColumns, Rows
 from transforms.annotations.spilled_numbers import Floats, Integers, SpilledNumbers, ranges
 
-# More than these (46 MB) go to a file.
-MOST_IN_MEMORY = 1 << 19
+# So many (12 MB) go to a file together.
+MOST_IN_MEMORY = 1 << 17
+_ROWS_AT_ONCE = 1 << 14
 # That are given back at once: of polygons, and so many for an object itself.
 MAX_NUMBERS = 1 << 20
 _NUMBERS_OF_OBJECT = 20
@@ -26,8 +27,8 @@ class PlainObjects:
 
     def __init__(self, most_in_memory: int = MOST_IN_MEMORY) -> None:
         self._most_in_memory = most_in_memory
-        self._pending: list[Rows] = []
-        self._pending_rows = 0
+        self._pending: Rows = NO_ROWS  # the first of them are taken
+        self._taken = 0
         self._runs: list[Rows] = []  # each sorted by image, in the order of the file within one
         self._mappings: list[mmap.mmap] = []
         self._asked: list[npt.NDArray[np.int64]] = []
@@ -46,42 +47,43 @@ class PlainObjects:
         taken = columns.rows[columns.is_plain]
         taken["index"] += first
         taken["place"] += self._outlines.append(columns.outlines)
-        self._pending.append(taken)
-        self._pending_rows += len(taken)
-        if self._pending_rows >= self._most_in_memory:
-            self._end_run(to_file=True)
+        if self._taken + len(taken) > len(self._pending):
+            self._end_run()
+            if len(taken) > len(self._pending):
+                self._pending = np.empty(max(self._most_in_memory, len(taken)), DTYPE)
+        self._pending[self._taken : self._taken + len(taken)] = taken
+        self._taken += len(taken)
         return taken["id"]
 
-    def _end_run(self, *, to_file: bool) -> None:
-        rows = np.concatenate(self._pending) if self._pending else NO_ROWS
-        self._pending, self._pending_rows = [], 0
-        rows = rows[np.argsort(rows["image"], kind="stable")]
-        if to_file:
-            with tempfile.TemporaryFile(prefix="boxmill-") as file:  # the mapping outlives the name
-                rows.tofile(file)
-                file.flush()
-                mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            self._mappings.append(mapping)
-            rows = np.frombuffer(mapping, DTYPE)
-        self._runs.append(rows)
+    def _end_run(self) -> None:
+        if not self._taken:
+            return
+        rows, self._taken = self._pending[: self._taken], 0
+        order = np.argsort(rows["image"], kind="stable")
+        with tempfile.TemporaryFile(prefix="boxmill-") as file:  # the mapping outlives the name
+            for start in range(0, len(order), _ROWS_AT_ONCE):
+                rows[order[start : start + _ROWS_AT_ONCE]].tofile(file)
+            file.flush()
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._mappings.append(mapping)
+        self._runs.append(np.frombuffer(mapping, DTYPE))
 
     def of_images(self, image_ids: Sequence[int]) -> tuple[Rows, list[int]]:
         """The objects of some images, image by image and in the order of the file, and how many each image has.
 
         Call it when all objects are taken, and once for each image.
         """
-        if self._pending:
-            self._end_run(to_file=False)
+        self._end_run()
+        self._pending = NO_ROWS
         wanted = np.array(image_ids, dtype=np.int64)
         self._asked.append(wanted)
         found = [NO_ROWS]
         images = [np.empty(0, np.intp)]
-        for run in self._runs:
+        for mapping, run in zip(self._mappings, self._runs, strict=True):
             starts, ends = (np.searchsorted(run["image"], wanted, side) for side in ("left", "right"))
             found.append(run[ranges(starts, ends - starts)])
             images.append(np.repeat(np.arange(len(wanted)), ends - starts))
-        for mapping in self._mappings:
-            mapping.madvise(mmap.MADV_DONTNEED)  # till then, pages that were read count as this process's memory
+            _forget_pages(mapping)
         image = np.concatenate(images)
         rows = np.concatenate(found)[np.argsort(image, kind="stable")]
         return rows, np.bincount(image, minlength=len(wanted)).tolist()
@@ -116,7 +118,17 @@ class PlainObjects:
 
     def images_not_asked_for(self) -> list[int]:
         """The images of objects that ``of_images`` has not given back."""
-        if self._pending:
-            self._end_run(to_file=False)
-        asked = np.concatenate(self._asked) if self._asked else np.empty(0, np.int64)
-        return sorted({image for run in self._runs for image in np.setdiff1d(run["image"], asked).tolist()})
+        self._end_run()
+        asked = np.sort(np.concatenate([[NO_ID], *self._asked]))
+        others: set[int] = set()
+        for mapping, run in zip(self._mappings, self._runs, strict=True):
+            images = run["image"]
+            is_other = asked[np.searchsorted(asked, images, "right") - 1] != images
+            others.update(images[is_other].tolist())
+            _forget_pages(mapping)
+        return sorted(others)
+
+
+def _forget_pages(mapping: mmap.mmap) -> None:
+    """Till then, pages that were read count as this process's memory."""
+    mapping.madvise(mmap.MADV_DONTNEED)

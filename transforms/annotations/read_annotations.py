@@ -14,6 +14,7 @@ from transforms.annotations.companion_files import ANNOTATION_FOLDERS, FolderCom
 from transforms.annotations.packs import decode_portion, encode_pack, encode_portion, pack_readings
 from transforms.annotations.read_units import ReadUnit, format_of_unit
 from transforms.annotations.unite_images import UniteImages
+from transforms.freed_memory import release_freed_memory
 from transforms.images.image_names import IMAGE_SUFFIXES, image_key, is_plain_image_name, name_parts
 from transforms.images.image_store import ImageStore
 from transforms.images.open_image_store import open_image_store
@@ -122,6 +123,9 @@ class _GoThroughDoFn(beam.DoFn):
             for portion in portions(stream, context):
                 yield of_unit, encode_portion(portion)
 
+    def finish_bundle(self) -> None:
+        release_freed_memory()
+
 
 class _ReadPortionDoFn(beam.DoFn):
     """As ``_ReadUnitDoFn``, of a portion."""
@@ -133,6 +137,9 @@ class _ReadPortionDoFn(beam.DoFn):
         unit, portion = element
         readings = _finished(decode_portion(portion).readings(), unit, self._listings)
         return pack_readings(_counted(readings), unit.namespace)
+
+    def finish_bundle(self) -> None:
+        release_freed_memory()
 
 
 def _counted(readings: Iterable[Reading]) -> Iterator[Reading]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 BUCKETS = 64
-MEMORY_BYTES = 32 << 20
+MEMORY_BYTES = 8 << 20
 # What an entry of a handful of short values takes.
 _ENTRY_BYTES = 600
 

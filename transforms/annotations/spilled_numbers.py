@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-MEMORY_BYTES = 32 << 20
+MEMORY_BYTES = 8 << 20
 _BYTES = 8  # a number
 
 Floats = npt.NDArray[np.float64]

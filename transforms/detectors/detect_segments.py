@@ -23,11 +23,11 @@ from transforms.detections.segment_findings import FrameRows, SegmentFindings
 from transforms.detections.segment_outcome import SegmentOutcome
 from transforms.detections.tables import VideoFacts
 from transforms.detectors.detector import Detector
-from transforms.detectors.freed_memory import keep_freed_memory
 from transforms.detectors.loading import load_detector
 from transforms.detectors.refusal import ModelRefused
 from transforms.detectors.remote_models import local_model
 from transforms.detectors.segment_detection import RUNS_AT_ONCE, SegmentTimes, detect_in_segment
+from transforms.freed_memory import keep_freed_memory
 from transforms.videos.deadline import TookTooLong, ahead_within
 from transforms.videos.decoding import DecodedFrame, SegmentDecoder
 from transforms.videos.frame_ledger import count_frames
