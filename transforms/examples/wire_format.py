@@ -106,10 +106,12 @@ def encode_example(features: Mapping[str, Value]) -> list[bytes]:
         else:
             _add_bytes_list(key, values, pending, buffers)  # type: ignore[arg-type]
             continue
-        if len(packed) < LARGE_BYTES:
-            pending += (_known_value_entry_head(key, kind, len(packed)), packed)
+        size = len(packed)
+        if size < LARGE_BYTES:
+            pending.append(_known_value_entry_head(key, kind, size))
+            pending.append(packed)
         else:
-            pending.append(_value_entry_head(key, kind, len(packed)))
+            pending.append(_value_entry_head(key, kind, size))
             buffers += (b"".join(pending), packed)
             pending.clear()
     buffers.append(b"".join(pending))

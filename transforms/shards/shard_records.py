@@ -69,27 +69,28 @@ class ShardRecords:
         self, member: PackedImage, image: AnnotatedImage, loaded: LoadedImage | ImageRefused, stamp: int
     ) -> Sequence[bytes]:
         """Encodes one image, or refuses it and gives no buffers; either way it is accounted for."""
+        settings, result, class_ids = self._settings, self.result, self._settings.class_ids
         self._stamps.append(stamp)
         checksum = order_hash(member.key)
         try:
             if isinstance(loaded, ImageRefused):
                 raise loaded
-            geometry, repairs = geometry_of(image, loaded.checked, self._settings.image_policy.frame)
-            checked, problems = self._check(image, loaded.checked, geometry)
+            picture, stored = loaded.checked, loaded.stored
+            geometry, repairs = geometry_of(image, picture, settings.image_policy.frame)
+            checked, problems = self._check(image, picture, geometry)
             is_kept = self._keeps_masks(loaded, geometry)
             masks = self._encode_masks(checked, loaded, geometry, is_kept)
-            maps = encode_maps(image, loaded.checked, geometry, loaded.mask_files, self._settings.class_ids)
+            maps = encode_maps(image, picture, geometry, loaded.mask_files, class_ids)
         except ImageRefused as refused:
             self._account_rejected(member, image, refused)
             return ()
         source_id = self._plan.source_id(member.key, image.image_id)
-        class_ids = self._settings.class_ids
-        features = image_features(loaded.stored.name, source_id, loaded.checked, loaded.sha256, checked, class_ids)
+        features = image_features(stored.name, source_id, picture, loaded.sha256, checked, class_ids)
         of_image, remarks = image_level_features(image, class_ids)
         features |= of_image | maps.features
         if remarks or maps.remarks:
             repairs += tuple(dict.fromkeys(remarks + maps.remarks))
-        if self._settings.is_mixed:
+        if settings.is_mixed:
             features[keys.SOURCE] = (BYTES, (image.source.encode(),))
         if masks is not None and not is_kept:
             features |= masks.features()
@@ -105,41 +106,41 @@ class ShardRecords:
             )
             features = update.features
             repairs += (Reason.RECORD_UPDATED,) if update.detail else ()
-        self.result.optional_keys |= keys.OPTIONAL_KEYS.intersection(features)
-        self.result.formats[loaded.checked.format] += 1
+        result.optional_keys |= keys.OPTIONAL_KEYS.intersection(features)
+        result.formats[picture.format] += 1
         if self._ground_truth is not None:
             rles = masks.rles if masks is not None else ()
-            self._ground_truth.add(loaded.stored.name, source_id, loaded.checked, checked, class_ids, rles)
+            self._ground_truth.add(stored.name, source_id, picture, checked, class_ids, rles)
         if checksum in self._plan.repeated_ids:
             repairs += (Reason.SOURCE_ID_HASHED,)
-        reasons = (*image.repairs, *loaded.stored.repairs, *loaded.checked.repairs, *repairs)
+        reasons = (*image.repairs, *stored.repairs, *picture.repairs, *repairs)
         row = ImageRow(
             image.source,
             image.annotation_file,
-            loaded.stored.name,
+            stored.name,
             str(source_id),
             "repaired" if reasons else "written",
             reasons=tuple(map(str, reasons)),
             detail=update.detail if update is not None else "",
-            split=self.result.key.split,
-            shard=self.result.key.number,
-            index=self.result.records,
+            split=result.key.split,
+            shard=result.key.number,
+            index=result.records,
             boxes_read=image.boxes_read,
             boxes_written=len(checked),
         )
         self._ledger.add_image(row, checksum, problems, checked.columns[_CLASS_NAME] or ())
-        self.result.records += 1
-        self.result.max_boxes = max(self.result.max_boxes, len(checked))
-        self.result.digests += bytes.fromhex(loaded.sha256[:16])
-        if self._settings.with_perceptual_hashes:
-            self.result.perceptual += (loaded.perceptual or NO_PERCEPTUAL_HASH).to_bytes(8, "little")
+        result.records += 1
+        result.max_boxes = max(result.max_boxes, len(checked))
+        result.digests += bytes.fromhex(loaded.sha256[:16])
+        if settings.with_perceptual_hashes:
+            result.perceptual += (loaded.perceptual or NO_PERCEPTUAL_HASH).to_bytes(8, "little")
         buffers = update.buffers if update is not None else encode_example(features)
         self._inputs.append(
             ImageInputs(
                 checksum,
-                annotation_digest(member, self._settings.is_mixed),
+                annotation_digest(member, settings.is_mixed),
                 loaded.files_digest,
-                record_digest(buffers, loaded.checked.data),
+                record_digest(buffers, picture.data),
                 HEADER_BYTES + sum(map(len, buffers)) + FOOTER_BYTES,
                 len(image.problems),
                 problem_objects(image, problems),
