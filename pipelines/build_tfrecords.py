@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from transforms import storage
 
 if TYPE_CHECKING:
     import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
 
     from transforms.annotations.read_units import ReadUnit
     from transforms.records import Rejection
@@ -55,6 +58,7 @@ def build(
     *,
     is_spread: bool = False,
     is_awaited: bool = True,
+    pack_folder: str = "",
 ) -> beam.PCollection[dict[str, Any]]:
     """Adds the graph of a build to a pipeline.
 
@@ -66,18 +70,21 @@ def build(
       write_settings: where and how to write.
       is_spread: deal work out evenly among workers elsewhere, at the price of sending annotations about twice more.
       is_awaited: the caller stays until the end, and cleans up; else the job does.
+      pack_folder: see ``PackStore``.
 
     Returns:
       The manifest.
     """
     import apache_beam as beam
 
+    from transforms.annotations.pack_store import PackStore
     from transforms.annotations.read_annotations import ReadAnnotations
     from transforms.shards.write_shards import CommitDataset, RemoveLeftovers, WriteShards
     from transforms.splits.assign_shards import AssignShards, PlanShards
     from transforms.splits.hash_pictures import HashPictures
 
-    packs = root | "Read annotations" >> ReadAnnotations(units, rejections)  # packs of AnnotatedImage, no pixels
+    store = PackStore(pack_folder)
+    packs = root | "Read annotations" >> ReadAnnotations(units, rejections, store)  # packs of AnnotatedImage, no pixels
     if is_spread:  # one worker may have read them all
         packs |= "Spread packs" >> beam.Reshuffle()
     pictures = None
@@ -86,7 +93,7 @@ def build(
         hashes = packs | "Hash" >> HashPictures(roots, write_settings.image_policy.max_pixels, near)
         pictures = beam.pvalue.AsList(hashes)
     plan = beam.pvalue.AsSingleton(packs | "Plan" >> PlanShards(plan_settings, pictures))
-    assigned = packs | "Assign" >> AssignShards(plan)  # (shard, [pack])
+    assigned = packs | "Assign" >> AssignShards(plan, store)  # (shard, [pack])
     if is_spread:  # by its hash, a worker may have been given most shards
         assigned |= "Spread shards" >> beam.Reshuffle()
     manifest = (
@@ -179,10 +186,19 @@ def _run(argv: Sequence[str]) -> int:
         with showing(build_summary.steps(sum(item.listing.images for item in inputs))) as update:
 
             def add_steps(root: beam.Pipeline) -> None:
-                how = {"is_spread": is_cluster(options), "is_awaited": is_awaited(options)}
-                build(root, units, rejections, plan_settings, write_settings, **how)
+                build(
+                    root,
+                    units,
+                    rejections,
+                    plan_settings,
+                    write_settings,
+                    is_spread=is_cluster(options),
+                    is_awaited=is_awaited(options),
+                    pack_folder=folder,
+                )
 
-            submitted = run_pipeline(add_steps, options, update)
+            with _folder_of_packs(options, work_folder) as folder:
+                submitted = run_pipeline(add_steps, options, update)
         if submitted:  # it may not have written anything yet, and its place must stay known as ours
             storage.write_whole(os.path.join(work_folder, "submitted"), submitted.encode())
     if submitted:
@@ -191,6 +207,19 @@ def _run(argv: Sequence[str]) -> int:
     manifest = read_manifest(target.final)
     print(build_summary.summary(manifest, target.final, time.monotonic() - started), end="")
     return _exit_code(manifest)
+
+
+@contextmanager
+def _folder_of_packs(options: PipelineOptions, work_folder: str) -> Iterator[str]:
+    """A folder for the time of a run that has all its workers on this machine; else ""."""
+    from pipelines.runner import is_local
+
+    if not is_local(options):
+        yield ""
+        return
+    place = None if storage.is_remote(work_folder) else storage.absolute(work_folder)
+    with tempfile.TemporaryDirectory(prefix="boxmill-", dir=place) as folder:
+        yield folder
 
 
 def check_names(values: flags.FlagValues) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from transforms.annotations.compact_masks import compact_masks, full_masks
+from transforms.annotations.pack_store import fetched
 from transforms.columned_objects import ColumnedObjects
 from transforms.images.image_names import image_key
 from transforms.records import (
@@ -188,8 +189,8 @@ def encode_portion(portion: Portion) -> bytes:
 
 
 def decode_portion(data: bytes) -> Portion:
-    """The portion of ``encode_portion``."""
-    portion: Portion = pickle.loads(zstandard.decompress(data))
+    """The portion of ``encode_portion``, which may lie in a file."""
+    portion: Portion = pickle.loads(zstandard.decompress(fetched(data)))
     return portion
 
 
@@ -199,8 +200,8 @@ def encode_pack(entries: Sequence[Entry]) -> bytes:
 
 
 def decode_pack(pack: bytes) -> list[Entry]:
-    """The entries of a pack in their order."""
-    entries: list[Entry] = pickle.loads(zstandard.decompress(pack))
+    """The entries of a pack in their order; it may lie in a file."""
+    entries: list[Entry] = pickle.loads(zstandard.decompress(fetched(pack)))
     return entries
 
 

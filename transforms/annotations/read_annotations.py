@@ -11,6 +11,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from transforms.annotations.companion_files import ANNOTATION_FOLDERS, FolderCompanions, companions_place
+from transforms.annotations.pack_store import IN_MEMORY, PackStore
 from transforms.annotations.packs import decode_portion, encode_pack, encode_portion, pack_readings
 from transforms.annotations.read_units import ReadUnit, format_of_unit
 from transforms.annotations.unite_images import UniteImages
@@ -105,15 +106,21 @@ def located(image: AnnotatedImage, store: ImageStore) -> AnnotatedImage:
 class _ReadUnitDoFn(beam.DoFn):
     """Reads the files of a unit into packs, counting images as they come; keeps what is known of remote folders."""
 
+    def __init__(self, store: PackStore):
+        self._store = store
+
     def setup(self) -> None:
         self._listings = RemoteListings()
 
     def process(self, unit: ReadUnit) -> Iterator[bytes]:
-        return pack_readings(_counted(read_unit(unit, self._listings)), unit.namespace)
+        return map(self._store.put, pack_readings(_counted(read_unit(unit, self._listings)), unit.namespace))
 
 
 class _GoThroughDoFn(beam.DoFn):
     """Goes through the files of a unit of a format that has portions; the unit travels with each, without its files."""
+
+    def __init__(self, store: PackStore):
+        self._store = store
 
     def process(self, unit: ReadUnit) -> Iterator[tuple[ReadUnit, bytes]]:
         portions = format_of_unit(unit).portions
@@ -121,7 +128,7 @@ class _GoThroughDoFn(beam.DoFn):
         of_unit = replace(unit, files=())
         for stream, context in _streams(unit, RemoteListings()):
             for portion in portions(stream, context):
-                yield of_unit, encode_portion(portion)
+                yield of_unit, self._store.put(encode_portion(portion))
 
     def finish_bundle(self) -> None:
         release_freed_memory()
@@ -130,13 +137,16 @@ class _GoThroughDoFn(beam.DoFn):
 class _ReadPortionDoFn(beam.DoFn):
     """As ``_ReadUnitDoFn``, of a portion."""
 
+    def __init__(self, store: PackStore):
+        self._store = store
+
     def setup(self) -> None:
         self._listings = RemoteListings()
 
     def process(self, element: tuple[ReadUnit, bytes]) -> Iterator[bytes]:
         unit, portion = element
         readings = _finished(decode_portion(portion).readings(), unit, self._listings)
-        return pack_readings(_counted(readings), unit.namespace)
+        return map(self._store.put, pack_readings(_counted(readings), unit.namespace))
 
     def finish_bundle(self) -> None:
         release_freed_memory()
@@ -160,17 +170,20 @@ class ReadAnnotations(beam.PTransform):
     Attributes:
       units: files to read.
       rejections: what was refused before reading.
+      store: of the packs.
     """
 
     units: Sequence[ReadUnit]
     rejections: Sequence[Rejection] = ()
+    store: PackStore = IN_MEMORY
 
     def expand(self, root: beam.pvalue.PBegin) -> beam.PCollection[bytes]:
         sharing, others = parted_units(self.units)
-        parts = _read(root, others, "")
+        parts = _read(root, others, self.store, "")
         if sharing:
-            shared = _read(root, sharing, " that share images") | "All packs that share images" >> beam.Flatten()
-            parts.append(shared | "Unite images" >> UniteImages())
+            read = _read(root, sharing, self.store, " that share images")
+            shared = read | "All packs that share images" >> beam.Flatten()
+            parts.append(shared | "Unite images" >> UniteImages(self.store))
         if self.rejections:
             parts.append(root | "List refused files" >> beam.Create([encode_pack(list(self.rejections))]))
         return parts[0] if len(parts) == 1 else parts | "All packs" >> beam.Flatten()
@@ -188,17 +201,19 @@ def parted_units(units: Iterable[ReadUnit]) -> tuple[list[ReadUnit], list[ReadUn
     return sharing, others
 
 
-def _read(root: beam.pvalue.PBegin, units: Sequence[ReadUnit], suffix: str) -> list[beam.PCollection[bytes]]:
+def _read(
+    root: beam.pvalue.PBegin, units: Sequence[ReadUnit], store: PackStore, suffix: str
+) -> list[beam.PCollection[bytes]]:
     """Packs of the readings of some units; the suffix tells the steps from those of others."""
     whole = [unit for unit in units if format_of_unit(unit).portions is None]
     huge = [unit for unit in units if format_of_unit(unit).portions is not None]
     parts = []
     if whole:
         files = root | f"List units{suffix}" >> beam.Create(whole, reshuffle=len(whole) > 1)
-        parts.append(files | f"Read units{suffix}" >> beam.ParDo(_ReadUnitDoFn()))
+        parts.append(files | f"Read units{suffix}" >> beam.ParDo(_ReadUnitDoFn(store)))
     if huge:
         files = root | f"List huge files{suffix}" >> beam.Create(huge, reshuffle=len(huge) > 1)
-        portions = files | f"Go through{suffix}" >> beam.ParDo(_GoThroughDoFn())
+        portions = files | f"Go through{suffix}" >> beam.ParDo(_GoThroughDoFn(store))
         shared_out = portions | f"Share out{suffix}" >> beam.Reshuffle()
-        parts.append(shared_out | f"Read portions{suffix}" >> beam.ParDo(_ReadPortionDoFn()))
+        parts.append(shared_out | f"Read portions{suffix}" >> beam.ParDo(_ReadPortionDoFn(store)))
     return parts

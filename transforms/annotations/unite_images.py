@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from apache_beam.metrics import Metrics
 
+from transforms.annotations.pack_store import IN_MEMORY, PackStore
 from transforms.annotations.packs import (
     MAX_BOXES,
     MAX_IMAGES,
@@ -77,7 +78,7 @@ def find_shared(parts: Sequence[ReadNames]) -> SharedNames:
     return SharedNames(unique[times > 1], max(1, round(packs)))
 
 
-def divide_pack(pack: bytes, shared: SharedNames) -> Iterator[tuple[int, bytes]]:
+def divide_pack(pack: bytes, shared: SharedNames, store: PackStore = IN_MEMORY) -> Iterator[tuple[int, bytes]]:
     """Yields what of a pack is to be united, with the numbers of the portions, and what is not, with ALONE."""
     if not len(shared.hashes):
         yield ALONE, pack
@@ -91,7 +92,7 @@ def divide_pack(pack: bytes, shared: SharedNames) -> Iterator[tuple[int, bytes]]
     for entry in entries:
         parts[next(number_of_next) if isinstance(entry, PackedImage) else ALONE].append(entry)
     for number, part in parts.items():
-        yield number, encode_pack(part)
+        yield number, store.put(encode_pack(part))
 
 
 def unite_portion(packs: Iterable[bytes]) -> Iterator[bytes]:
@@ -140,18 +141,24 @@ def _unite(readings: Sequence[PackedImage]) -> Iterator[Entry]:
 
 @dataclass
 class UniteImages(beam.PTransform):
-    """Packs to packs in which each image is there once."""
+    """Packs to packs in which each image is there once.
+
+    Attributes:
+      store: of the packs.
+    """
+
+    store: PackStore = IN_MEMORY
 
     def expand(self, packs: beam.PCollection[bytes]) -> beam.PCollection[bytes]:
         names = packs | "Read names" >> beam.Map(read_names) | "Gather names" >> beam.combiners.ToList()
         shared = beam.pvalue.AsSingleton(names | "Find shared names" >> beam.Map(find_shared))
-        parts = packs | "Divide" >> beam.FlatMap(divide_pack, shared).with_output_types(tuple[int, bytes])
+        parts = packs | "Divide" >> beam.FlatMap(divide_pack, shared, self.store).with_output_types(tuple[int, bytes])
         alone = parts | "Keep the others" >> beam.FlatMap(_alone).with_output_types(bytes)
         united_packs = (
             parts
             | "Keep the shared" >> beam.Filter(_is_shared).with_output_types(tuple[int, bytes])
             | "Group by name" >> beam.GroupByKey()
-            | "Unite" >> beam.FlatMap(_unite_group).with_output_types(bytes)
+            | "Unite" >> beam.FlatMap(_unite_group, self.store).with_output_types(bytes)
         )
         return (alone, united_packs) | "All images" >> beam.Flatten()
 
@@ -165,5 +172,5 @@ def _is_shared(part: tuple[int, bytes]) -> bool:
     return part[0] != ALONE
 
 
-def _unite_group(group: tuple[int, Iterable[bytes]]) -> Iterator[bytes]:
-    return unite_portion(group[1])
+def _unite_group(group: tuple[int, Iterable[bytes]], store: PackStore) -> Iterator[bytes]:
+    return map(store.put, unite_portion(group[1]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
+from transforms.annotations.pack_store import IN_MEMORY, PackStore
 from transforms.annotations.packs import Entry, PackedImage, decode_pack, encode_pack
 from transforms.annotations.refusals import DUP_IMAGE_REMEDY, refuse_image
 from transforms.ledger.reasons import Reason
@@ -17,7 +18,7 @@ from transforms.splits.reading_index import ReadingIndex, index_entries, order_h
 from transforms.splits.shard_plan import REJECTED, ShardKey
 
 
-def assign_pack(pack: bytes, plan: BuildPlan) -> Iterator[tuple[ShardKey, bytes]]:
+def assign_pack(pack: bytes, plan: BuildPlan, store: PackStore = IN_MEMORY) -> Iterator[tuple[ShardKey, bytes]]:
     """Divides a pack among the shards.
 
     A name that several annotations have is refused for all of them – which one was meant is unknown –, and so is an
@@ -38,7 +39,7 @@ def assign_pack(pack: bytes, plan: BuildPlan) -> Iterator[tuple[ShardKey, bytes]
         elif isinstance(entry, Rejection):
             shards[REJECTED].append(entry)
     for shard, entries in shards.items():
-        yield shard, encode_pack(entries)
+        yield shard, store.put(encode_pack(entries))
 
 
 def _refused(entry: PackedImage, reason: Reason, detail: str) -> Rejection:
@@ -86,13 +87,20 @@ class PlanShards(beam.PTransform):
 
 @dataclass
 class AssignShards(beam.PTransform):
-    """Packs to ``(shard, packs)``; annotations cross the shuffle, pictures do not."""
+    """Packs to ``(shard, packs)``; annotations cross the shuffle, pictures do not.
+
+    Attributes:
+      plan: a BuildPlan.
+      store: of the packs.
+    """
 
     plan: beam.pvalue.AsSingleton
+    store: PackStore = IN_MEMORY
 
     def expand(self, packs: beam.PCollection[bytes]) -> beam.PCollection[tuple[tuple[str, int], list[bytes]]]:
         return (
             packs
-            | "Assign shards" >> beam.FlatMap(assign_pack, self.plan).with_output_types(tuple[tuple[str, int], bytes])
+            | "Assign shards"
+            >> beam.FlatMap(assign_pack, self.plan, self.store).with_output_types(tuple[tuple[str, int], bytes])
             | "Group by shard" >> beam.GroupByKey()
         )
