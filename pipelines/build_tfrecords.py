@@ -46,6 +46,7 @@ WORKER_MODULES = (
     "transforms.shards.write_shards",
     "transforms.splits.assign_shards",
     "transforms.annotations.read_annotations",
+    "numpy.ma",  # which numpy imports when it is needed
 )
 
 

@@ -11,12 +11,16 @@ from transforms.annotations.spilled_groups import SpilledGroups
 entries = st.lists(st.tuples(st.sampled_from(["1", "2", "한글", "\ud800", "x" * 50]), st.integers()), max_size=60)
 
 
-@given(entries, st.sampled_from([0, 100, 1 << 20]))
-def test_groups_hold_what_was_added_in_order(items: list[tuple[str, int]], memory: int) -> None:
+@given(entries, entries, st.sampled_from([0, 100, 1 << 20]))
+def test_groups_hold_what_was_added_in_order(
+    items: list[tuple[str, int]], at_once: list[tuple[str, int]], memory: int
+) -> None:
     groups = SpilledGroups(memory)
     expected: dict[str, list[tuple[int]]] = {}
     for key, value in items:
         groups.append(key, (value,))
+    groups.extend((key, (value,)) for key, value in at_once)
+    for key, value in items + at_once:
         expected.setdefault(key, []).append((value,))
     found = list(groups.groups())
     assert dict(found) == expected

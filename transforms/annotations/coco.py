@@ -54,6 +54,7 @@ from transforms.annotations.fields import (
 from transforms.annotations.json_outline import outline
 from transforms.annotations.json_stream import DUPLICATE_KEY, JsonError, stream_batches
 from transforms.annotations.object_columns import ObjectColumns, TextColumns, columns_of_elements
+from transforms.annotations.plain_images import plain_images
 from transforms.annotations.plain_objects import NO_ID, PlainObjects
 from transforms.annotations.row_objects import Outlines
 from transforms.annotations.spilled_groups import SpilledGroups
@@ -75,8 +76,10 @@ MASK_FOLDERS = ("{stem}", ".")  # of panoptic maps
 # Of a portion: so much is made into readings at once.
 MAX_IMAGES = 2000
 MAX_ENTRIES = 20_000
+_LONG_ID = len(str(MAX_INT64))
 _NEGATIVE, _NOT_EXHAUSTIVE = "neg_category_ids", "not_exhaustive_category_ids"
 _LVIS_KEYS = frozenset({_NEGATIVE, _NOT_EXHAUSTIVE})
+_UNUSUAL_IMAGE_KEYS = _LVIS_KEYS | {DUPLICATE_KEY}
 
 
 def sniff(head: bytes) -> bool:
@@ -144,6 +147,9 @@ class _Collector:
         """What must be read one by one, with its index in the batch, when the plain objects are taken."""
         if isinstance(batch, list):
             found = None
+            if key == "images" and (images := plain_images(batch, _UNUSUAL_IMAGE_KEYS.isdisjoint)) is not None:
+                self._groups.extend(images)
+                return ()
             if key == "annotations":
                 found = columns_of_elements(batch, self._unusual_keys.isdisjoint)
                 self._text_columns.learn(batch[0])
@@ -316,13 +322,7 @@ class _Collector:
         )
         yield CocoPortion(file, ready=(declared, *self._rejections))
         for groups in _batches(self._groups.groups()):
-            numbers = [as_int64(image_id) for image_id, _ in groups]
-            # 12 and "12" are one id, "012" is another.
-            ids = [
-                number if number is not None and str(number) == image_id else NO_ID
-                for number, (image_id, _) in zip(numbers, groups, strict=True)
-            ]
-            yield from self._portions_of(file, groups, ids)
+            yield from self._portions_of(file, groups, [_plain_id(image_id) for image_id, _ in groups])
         orphans = self._plain.images_not_asked_for()
         for start in range(0, len(orphans), MAX_IMAGES):
             ids = orphans[start : start + MAX_IMAGES]
@@ -334,6 +334,12 @@ class _Collector:
         """Portions of these images, among which are those of these ids that plain objects may be of."""
         for images, counts, rows, polygons in self._plain.of_images_in_parts(ids):
             yield CocoPortion(file, groups[images], rows, counts, Outlines.of(*polygons))
+
+
+def _plain_id(image_id: str) -> int:
+    """The id as plain objects have it: 12 and "12" are one id, "012" is another."""
+    number = int(image_id) if image_id.isdecimal() and len(image_id) < _LONG_ID else as_int64(image_id)
+    return NO_ID if number is None or str(number) != image_id else number
 
 
 def _batches(groups: Iterable[tuple[str, list[Entry]]]) -> Iterator[list[tuple[str, list[Entry]]]]:

@@ -130,10 +130,12 @@ def _parse_options(fields: Mapping[str, pa.DataType]) -> arrow_json.ParseOptions
 def _columns_of_table(table: pa.Table, text: str, with_masks: bool) -> ObjectColumns | None:
     if table.num_rows != 1:
         return None
-    objects = table.column(0).combine_chunks().flatten()
+    # In arrays that were just read, these are the elements of all lists. ``flatten``, which looks, would import Arrow's
+    # compute functions, and that takes longer than many a file.
+    objects = table.column(0).combine_chunks().values
     fields = {key: objects.field(key) for key in _ARROW_FIELDS}
     boxes = fields["bbox"]
-    sides = boxes.flatten()
+    sides = boxes.values
     polygons = _polygons(fields["segmentation"])
     if (
         polygons is None
@@ -176,8 +178,8 @@ def _is_safe(numbers: Floats) -> bool:
 
 def _polygons(segmentations: pa.ListArray) -> tuple[Integers, Floats, Integers] | None:
     """Lengths of rings and their numbers, and how many rings each object has; None if a null is among them."""
-    rings = segmentations.flatten()
-    numbers = rings.flatten()
+    rings = segmentations.values
+    numbers = rings.values
     if rings.null_count or numbers.null_count:
         return None
     lengths = np.diff(rings.offsets.to_numpy()).astype(np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import tempfile
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,13 @@ NO_ID = -1  # no plain object is of it
 NO_ROWS: Rows = np.empty(0, DTYPE)
 
 
+class _Run(NamedTuple):
+    """Objects sorted by image, those of one in the order of the file; and their images alone, to be searched."""
+
+    images: npt.NDArray[np.int64]
+    rows: Rows
+
+
 class PlainObjects:
     """Collects plain objects: take all, then ask."""
 
@@ -29,7 +37,7 @@ class PlainObjects:
         self._most_in_memory = most_in_memory
         self._pending: Rows = NO_ROWS  # the first of them are taken
         self._taken = 0
-        self._runs: list[Rows] = []  # each sorted by image, in the order of the file within one
+        self._runs: list[_Run] = []
         self._mappings: list[mmap.mmap] = []
         self._asked: list[npt.NDArray[np.int64]] = []
         self._outlines = SpilledNumbers()
@@ -59,14 +67,18 @@ class PlainObjects:
         if not self._taken:
             return
         rows, self._taken = self._pending[: self._taken], 0
-        order = np.argsort(rows["image"], kind="stable")
+        images = np.ascontiguousarray(rows["image"])
+        order = np.argsort(images, kind="stable")
         with tempfile.TemporaryFile(prefix="boxmill-") as file:  # the mapping outlives the name
+            images[order].tofile(file)
             for start in range(0, len(order), _ROWS_AT_ONCE):
                 rows[order[start : start + _ROWS_AT_ONCE]].tofile(file)
             file.flush()
             mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._mappings.append(mapping)
-        self._runs.append(np.frombuffer(mapping, DTYPE))
+        self._runs.append(
+            _Run(np.frombuffer(mapping, np.int64, len(rows)), np.frombuffer(mapping, DTYPE, offset=images.nbytes))
+        )
 
     def of_images(self, image_ids: Sequence[int]) -> tuple[Rows, list[int]]:
         """The objects of some images, image by image and in the order of the file, and how many each image has.
@@ -80,8 +92,8 @@ class PlainObjects:
         found = [NO_ROWS]
         images = [np.empty(0, np.intp)]
         for mapping, run in zip(self._mappings, self._runs, strict=True):
-            starts, ends = (np.searchsorted(run["image"], wanted, side) for side in ("left", "right"))
-            found.append(run[ranges(starts, ends - starts)])
+            starts, ends = (np.searchsorted(run.images, wanted, side) for side in ("left", "right"))
+            found.append(run.rows[ranges(starts, ends - starts)])
             images.append(np.repeat(np.arange(len(wanted)), ends - starts))
             _forget_pages(mapping)
         image = np.concatenate(images)
@@ -122,9 +134,8 @@ class PlainObjects:
         asked = np.sort(np.concatenate([[NO_ID], *self._asked]))
         others: set[int] = set()
         for mapping, run in zip(self._mappings, self._runs, strict=True):
-            images = run["image"]
-            is_other = asked[np.searchsorted(asked, images, "right") - 1] != images
-            others.update(images[is_other].tolist())
+            is_other = asked[np.searchsorted(asked, run.images, "right") - 1] != run.images
+            others.update(run.images[is_other].tolist())
             _forget_pages(mapping)
         return sorted(others)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 BUCKETS = 64
@@ -36,6 +36,16 @@ class SpilledGroups:
         if self._held > self._memory_bytes:
             self._spill()
 
+    def extend(self, records: Iterable[_Record]) -> None:
+        """Adds entries of a handful of short values, each after its key; so many as are in memory anyway."""
+        count = 0
+        for record in records:
+            self._buckets[zlib.crc32(record[0].encode("utf-8", "surrogatepass")) % BUCKETS].append(record)
+            count += 1
+        self._held += count * _ENTRY_BYTES
+        if self._held > self._memory_bytes:
+            self._spill()
+
     def _spill(self) -> None:
         for index, records in enumerate(self._buckets):
             if not records:
@@ -51,17 +61,18 @@ class SpilledGroups:
         """Yields ``(key, entries in order of appending)`` once, and frees each bucket behind it."""
         for index in range(BUCKETS):
             grouped: dict[str, list[tuple[Any, ...]]] = {}
-            for key, entry in self._records(index):
-                grouped.setdefault(key, []).append(entry)
+            for records in self._records(index):
+                for key, entry in records:
+                    grouped.setdefault(key, []).append(entry)
             yield from grouped.items()
 
-    def _records(self, index: int) -> Iterator[_Record]:
+    def _records(self, index: int) -> Iterator[list[_Record]]:
         file, self._files[index] = self._files[index], None
         if file is not None:
             with file:
                 end = file.tell()
                 file.seek(0)
                 while file.tell() < end:
-                    yield from pickle.load(file)
-        yield from self._buckets[index]
-        self._buckets[index] = []
+                    yield pickle.load(file)
+        records, self._buckets[index] = self._buckets[index], []
+        yield records
