@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, overload
 
 from transforms.records import Box, ObjectAnnotation
@@ -23,6 +23,11 @@ def column_number(field: str) -> int:
     return ObjectAnnotation._fields.index(field) - 1
 
 
+# Before it are name, id and position, which nearly all objects have.
+_FIRST_OTHER = column_number("area")
+_NO_COLUMNS: list[Column] = [*[()] * _FIRST_OTHER, *[None] * (len(_DEFAULTS) - _FIRST_OTHER)]
+
+
 class ColumnedObjects(Sequence[ObjectAnnotation]):
     """Objects that are made when somebody looks at one; equal to a tuple of the same objects.
 
@@ -37,6 +42,17 @@ class ColumnedObjects(Sequence[ObjectAnnotation]):
         self.edges = edges
         self.columns = columns
         self._made: tuple[ObjectAnnotation, ...] | None = None
+
+    @classmethod
+    def of(cls, objects: Sequence[ObjectAnnotation]) -> ColumnedObjects:
+        """The same objects; each column from the area on that says nothing is None."""
+        if isinstance(objects, ColumnedObjects):
+            return objects
+        if not objects:
+            return cls((), _NO_COLUMNS)
+        boxes, *columns = zip(*objects, strict=True)
+        others = map(_told, columns[_FIRST_OTHER:], _DEFAULTS[_FIRST_OTHER:])
+        return cls(tuple(chain.from_iterable(boxes)), [*columns[:_FIRST_OTHER], *others])
 
     @property
     def objects(self) -> tuple[ObjectAnnotation, ...]:
@@ -70,6 +86,10 @@ class ColumnedObjects(Sequence[ObjectAnnotation]):
 
     def __repr__(self) -> str:
         return repr(self.objects)
+
+
+def _told(column: tuple[Any, ...], default: Any) -> Column:
+    return None if column.count(default) == len(column) else column
 
 
 def _full_column(column: Column, default: Any) -> Any:

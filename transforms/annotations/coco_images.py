@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from transforms.annotations.coco_fields import id_hash
 from transforms.annotations.object_columns import UNKNOWN_FLAG, Rows
 from transforms.annotations.plain_objects import NO_ROWS
-from transforms.annotations.row_objects import NO_OUTLINES, Outlines, row_objects
+from transforms.annotations.row_objects import NO_OUTLINES, Outlines, RowObjects
 from transforms.ledger.reasons import Reason
 from transforms.records import (
     AnnotatedImage,
@@ -82,7 +82,7 @@ class CocoFile:
         self,
         image_id: str,
         entry: Entry,
-        objects: Iterable[ObjectAnnotation],
+        objects: Sequence[ObjectAnnotation],
         problems: Iterable[BoxProblem] = (),
         captions: Iterable[str] = (),
         maps: Sequence[PanopticMap] = (),
@@ -101,7 +101,7 @@ class CocoFile:
             image_id=image_id,
             width=width,
             height=height,
-            objects=tuple(objects),
+            objects=objects,
             problems=tuple(problems),
             repairs=repairs,
             source=self.source,
@@ -137,14 +137,14 @@ class CocoPortion:
         yield from self.ready
         rings, has_rings = self.outlines.rings(), self.plain["rings"].tolist()
         masks = [Polygons(tuple(islice(rings, count))) if count else None for count in has_rings]
-        objects = row_objects(self.plain, masks, self.file.class_names, self.file.repeated_ids)
+        objects = RowObjects(self.plain, masks, self.file.class_names, self.file.repeated_ids)
         start = 0
         for (image_id, entries), count in zip(self.groups, self.counts, strict=True):
             place = slice(start, start + count)
-            own = objects[place]
             start += count
-            if len(entries) == 1 and entries[0][0] == IMAGE and None not in own:  # nearly always
-                yield self.file.image(image_id, entries[0], cast(list[ObjectAnnotation], own))
+            is_alone = len(entries) == 1 and entries[0][0] == IMAGE
+            if is_alone and (own := objects.of(place)) is not None:  # nearly always
+                yield self.file.image(image_id, entries[0], own)
             else:
                 plain = _entries_of_rows(self.plain[place], masks[place])
                 yield from _image(image_id, _in_order([*entries, *plain]) if plain else entries, self.file)
@@ -217,7 +217,7 @@ def _image(image_id: str, entries: Sequence[Entry], file: CocoFile) -> Iterator[
     if len(images) != 1 or len(maps) > 1:
         yield from _refused(image_id, images, objects, problems, captions, maps, file)
         return
-    yield file.image(image_id, images[0], objects, problems, captions, maps)
+    yield file.image(image_id, images[0], tuple(objects), problems, captions, maps)
 
 
 def _refused(

@@ -10,16 +10,16 @@ import io
 import pickle
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import zstandard
 
 from transforms.annotations.compact_masks import compact_masks, full_masks
 from transforms.annotations.pack_store import fetched
-from transforms.columned_objects import ColumnedObjects
+from transforms.columned_objects import ColumnedObjects, column_number
 from transforms.images.image_names import image_key
 from transforms.records import (
     AnnotatedImage,
@@ -57,13 +57,10 @@ _content_values, _place_values = (itemgetter(*map(_IMAGE_FIELDS.index, f)) for f
 _in_image_order = itemgetter(*map((*_CONTENT_FIELDS, *_PLACE_FIELDS, "objects", "problems").index, _IMAGE_FIELDS))
 _new_image = partial(tuple.__new__, AnnotatedImage)
 _REPAIRS = _CONTENT_FIELDS.index("repairs")
-# Objects go by columns. The first of them every object has, of the others most say nothing: None stands for a column
-# of the field's default, and such columns at the end are left out.
-_BOX, _CLASS_NAME, _BOX_ID, _POSITION = range(4)
-_FIRST_OTHER = _POSITION + 1
-_MASK = ObjectAnnotation._fields.index("mask")
-_DEFAULTS = [ObjectAnnotation._field_defaults[name] for name in ObjectAnnotation._fields[_FIRST_OTHER:]]
-_NO_COLUMNS: list[tuple[Any, ...]] = [()] * len(ObjectAnnotation._fields)
+# Objects go by columns. Of these after name, id and position most say nothing: those at the end are left out.
+_FIRST_OTHER = column_number("area")
+_OTHERS = len(ObjectAnnotation._fields) - 1 - _FIRST_OTHER
+_MASK = column_number("mask") - _FIRST_OTHER
 
 
 class PackedImage(NamedTuple):
@@ -95,8 +92,8 @@ class PackedImage(NamedTuple):
         content, edges, class_names, others, masks, _ = pickle.loads(self.content)
         place, problems, box_ids, positions = pickle.loads(self.place)
         if masks is not None:
-            others[_MASK - _FIRST_OTHER] = full_masks(masks)
-        silent = [None] * (len(_DEFAULTS) - len(others))
+            others[_MASK] = full_masks(masks)
+        silent = [None] * (_OTHERS - len(others))
         objects = ColumnedObjects(edges, [class_names, box_ids, positions, *others, *silent])
         remarks = tuple([BoxProblem(*problem) for problem in problems])
         return _new_image(_in_image_order((*content, *place, objects, remarks)))
@@ -115,46 +112,33 @@ def pack_entry(reading: Reading, namespace: str = "") -> Entry:
     """
     if not isinstance(reading, AnnotatedImage):
         return reading
-    columns = list(zip(*reading.objects, strict=True)) if reading.objects else _NO_COLUMNS
-    box_ids, masks = columns[_BOX_ID], columns[_MASK]
-    has_masks = masks.count(None) < len(masks)
+    objects = ColumnedObjects.of(reading.objects)
+    class_names, box_ids, positions, *others = objects.columns
+    masks = others[_MASK]
+    while others and others[-1] is None:
+        others.pop()
+    if masks is not None:
+        others[_MASK] = None  # they go by themselves
     content = list(_content_values(reading))
     content[_REPAIRS] = tuple(map(str, reading.repairs))
     content_pickle = _by_value.dumps(
         (
             content,
-            tuple(chain.from_iterable(columns[_BOX])),
-            columns[_CLASS_NAME],
-            _other_columns(columns),
-            compact_masks(masks) if has_masks else None,
+            objects.edges,
+            class_names,
+            others,
+            None if masks is None else compact_masks(masks),
             # Of a stored record, its objects are known by their numbers in it.
             reading.record and (reading.record.class_ids, box_ids),
         )
     )
     problems = list(map(tuple, reading.problems))
-    place = pickle.dumps((_place_values(reading), problems, box_ids, columns[_POSITION]), protocol=5)
-    names = tuple(dict.fromkeys(_class_names(reading, columns[_CLASS_NAME])))
+    place = pickle.dumps((_place_values(reading), problems, box_ids, positions), protocol=5)
+    names = tuple(dict.fromkeys(_class_names(reading, class_names or ())))
     key = namespace + image_key(reading.file_name)
     split_by = (reading.source, reading.split, reading.fields)
+    has_masks = masks is not None
     return PackedImage(key, reading.image_id, reading.boxes_read, names, *split_by, content_pickle, place, has_masks)
-
-
-def _other_columns(columns: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...] | None]:
-    """The columns after the first ones as they are packed; of masks there is only the place, they go by themselves."""
-    others: list[tuple[Any, ...] | None] = [*columns[_FIRST_OTHER:]]
-    silent = _silent_columns(len(columns[_BOX]))
-    while others and others[-1] == silent[len(others) - 1]:
-        others.pop()
-    for number, column in enumerate(others):
-        if column == silent[number] or number == _MASK - _FIRST_OTHER:
-            others[number] = None
-    return others
-
-
-@lru_cache(maxsize=32)
-def _silent_columns(count: int) -> list[tuple[Any, ...]]:
-    """The columns after the first ones of objects of which these say nothing."""
-    return [(default,) * count for default in _DEFAULTS]
 
 
 class _ValuePickler(threading.local):
