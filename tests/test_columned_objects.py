@@ -20,7 +20,8 @@ CASES = {
 @pytest.mark.parametrize("objects", CASES.values(), ids=CASES)
 def test_there_and_back(objects: list[ObjectAnnotation]) -> None:
     columned = ColumnedObjects.of(tuple(objects))
-    assert columned == tuple(objects) and list(columned) == objects and len(columned) == len(objects)
+    assert columned == tuple(objects)
+    assert (list(columned), len(columned)) == (objects, len(objects))
     assert ColumnedObjects.of(columned) is columned
 
 
