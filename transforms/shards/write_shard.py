@@ -119,9 +119,8 @@ class _WaitingRecords:
             self.write()
 
     def write(self) -> None:
-        for buffers in self._records:
-            if buffers:
-                self._file.write(frame_record(buffers))
+        if framed := [part for buffers in self._records if buffers for part in frame_record(buffers)]:
+            self._file.write(framed)
         self._on_images(self._sizes)
         self._records, self._sizes, self._bytes = [], [], 0
 
