@@ -93,7 +93,7 @@ def build(
         near, roots = plan_settings.duplicate_distance >= 0, write_settings.image_roots
         hashes = packs | "Hash" >> HashPictures(roots, write_settings.image_policy.max_pixels, near)
         pictures = beam.pvalue.AsList(hashes)
-    plan = beam.pvalue.AsSingleton(packs | "Plan" >> PlanShards(plan_settings, pictures))
+    plan = beam.pvalue.AsSingleton(packs | "Plan" >> PlanShards(plan_settings, pictures, store))
     assigned = packs | "Assign" >> AssignShards(plan, store)  # (shard, [pack])
     if is_spread:  # by its hash, a worker may have been given most shards
         assigned |= "Spread shards" >> beam.Reshuffle()

@@ -13,7 +13,7 @@ _MARK = b"boxmill-pack "  # no pack begins so: each is a frame of Zstandard
 
 
 class PackStore:
-    """Puts packs, and portions alike, into a file; a pickled copy has a file of its own.
+    """Puts packs, and what else is made of many images, into a file; a pickled copy has a file of its own.
 
     Args:
       folder: that all workers see, and that somebody removes in the end; "" for none: packs stay what they are.

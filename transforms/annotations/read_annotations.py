@@ -148,9 +148,6 @@ class _ReadPortionDoFn(beam.DoFn):
         readings = _finished(decode_portion(portion).readings(), unit, self._listings)
         return map(self._store.put, pack_readings(_counted(readings), unit.namespace))
 
-    def finish_bundle(self) -> None:
-        release_freed_memory()
-
 
 def _counted(readings: Iterable[Reading]) -> Iterator[Reading]:
     count = 0

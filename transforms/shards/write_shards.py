@@ -12,6 +12,7 @@ from apache_beam.metrics import Metrics
 
 from transforms import storage
 from transforms.annotations.packs import PackedImage, decode_pack
+from transforms.freed_memory import release_freed_memory
 from transforms.images.check_image import ImagePolicy
 from transforms.records import Rejection
 from transforms.shards.commit_dataset import commit_dataset
@@ -101,6 +102,9 @@ class _WriteShardDoFn(beam.DoFn):
         )
         previous = self._settings.previous
         self._earlier = EarlierShards(previous, self._settings.ground_truth_splits) if previous else None
+
+    def start_bundle(self) -> None:
+        release_freed_memory()  # of what came before; while shards are written it is used again and again
 
     def teardown(self) -> None:
         self._executor.shutdown(cancel_futures=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
 
-from transforms.annotations.pack_store import IN_MEMORY, PackStore
+from transforms.annotations.pack_store import IN_MEMORY, PackStore, fetched
 from transforms.annotations.packs import Entry, PackedImage, decode_pack, encode_pack
 from transforms.annotations.refusals import DUP_IMAGE_REMEDY, refuse_image
 from transforms.ledger.reasons import Reason
 from transforms.records import Rejection
 from transforms.splits.build_plan import BuildPlan, PlanSettings, make_plan
+from transforms.splits.content_groups import PictureHashes
 from transforms.splits.reading_index import ReadingIndex, index_entries, order_hash
 from transforms.splits.shard_plan import REJECTED, ShardKey
 
@@ -64,6 +66,16 @@ def index_pack(pack: bytes, settings: PlanSettings) -> ReadingIndex:
     return index_entries(decode_pack(pack), settings.rule, tuple(settings.caps))
 
 
+def _packed_index(pack: bytes, settings: PlanSettings, store: PackStore) -> bytes:
+    return store.put(pickle.dumps(index_pack(pack, settings), protocol=5))
+
+
+def _plan(
+    indexes: Iterable[bytes], settings: PlanSettings, pictures: Sequence[PictureHashes] | None = None
+) -> BuildPlan:
+    return make_plan([pickle.loads(fetched(index)) for index in indexes], settings, pictures)
+
+
 @dataclass
 class PlanShards(beam.PTransform):
     """Packs to the one BuildPlan. Only the index, 24 bytes an image, comes together in one place.
@@ -71,17 +83,19 @@ class PlanShards(beam.PTransform):
     Attributes:
       settings: of the plan.
       pictures: hashes of the pictures, if they are split by content.
+      store: of the index.
     """
 
     settings: PlanSettings
     pictures: beam.pvalue.AsList | None = None
+    store: PackStore = IN_MEMORY
 
     def expand(self, packs: beam.PCollection[bytes]) -> beam.PCollection[BuildPlan]:
         return (
             packs
-            | "Index images" >> beam.Map(index_pack, self.settings)
+            | "Index images" >> beam.Map(_packed_index, self.settings, self.store)
             | "Gather indexes" >> beam.combiners.ToList()
-            | "Plan shards" >> beam.Map(make_plan, self.settings, self.pictures)
+            | "Plan shards" >> beam.Map(_plan, self.settings, self.pictures)
         )
 
 
