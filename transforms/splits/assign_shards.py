@@ -27,9 +27,10 @@ def assign_pack(pack: bytes, plan: BuildPlan, store: PackStore = IN_MEMORY) -> I
     image that no split is given.
     """
     shards: defaultdict[ShardKey, list[Entry]] = defaultdict(list)
+    repeated = plan.shards.repeated_keys
     for entry in decode_pack(pack):
         if isinstance(entry, PackedImage):
-            if order_hash(entry.key) in plan.shards.repeated_keys:
+            if repeated and order_hash(entry.key) in repeated:
                 detail = f"more than one annotation is for the image {entry.key}; {DUP_IMAGE_REMEDY}"
                 shards[REJECTED].append(_refused(entry, Reason.DUP_IMAGE_NAME, detail))
             elif plan.shards.is_left_out(entry):
