@@ -50,7 +50,9 @@ def warm_up(modules: Sequence[str]) -> None:
     """Starts the server of worker processes, which imports Beam's worker and ``modules`` while this process goes on."""
     for name, value in _MEMORY_OF_WORKERS.items():
         os.environ.setdefault(name, value)
-    _CONTEXT.set_forkserver_preload([*modules, "apache_beam.runners.worker.sdk_worker_main"])
+    _CONTEXT.set_forkserver_preload(
+        [*modules, __name__, "grpc.experimental", "apache_beam.runners.worker.sdk_worker_main"]
+    )
     forkserver.ensure_running()
 
 
