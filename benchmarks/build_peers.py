@@ -82,8 +82,9 @@ def plain_loop(folder: str, output: str, check: bool, read_delay: float = 0) -> 
 
     os.makedirs(output)
     writers = [tf.io.TFRecordWriter(f"{output}/train.tfrecord-{i:05d}-of-{SHARDS:05d}") for i in range(SHARDS)]
-    start, images = time.perf_counter(), 0
+    start, images = 0.0, 0
     for image, objects in annotated_images(folder):
+        start = start or time.perf_counter()
         if read_delay:
             time.sleep(read_delay)
         writers[images % SHARDS].write(example(folder, image, objects, check).SerializeToString())

@@ -78,7 +78,7 @@ class PlainLines:
         self._steps = steps
         self._stream = stream
         self._clock = clock
-        self._started: dict[str, float] = {}
+        self._started: dict[str, tuple[float, int]] = {}  # when a step was first seen at work, and what it had done
         self._shown: dict[str, int] = {}
 
     def update(self, counters: Counter[str]) -> None:
@@ -88,16 +88,17 @@ class PlainLines:
             if not done:
                 continue
             now = self._clock()
-            seconds = now - self._started.setdefault(step.title, now)
+            start, before = self._started.setdefault(step.title, (now, done))
             tenth = 10 * done // total if total else 0
             if total and tenth > self._shown.get(step.title, 0):
                 self._shown[step.title] = tenth
-                self._stream.write(_line(step, done, total, seconds))
+                self._stream.write(_line(step, done, total, done - before, now - start))
                 self._stream.flush()
 
 
-def _line(step: Step, done: int, total: int, seconds: float) -> str:
+def _line(step: Step, done: int, total: int, watched: int, seconds: float) -> str:
+    """The state of a step; the rate is that of the ``watched`` units which these seconds were seen to take."""
     line = f"{step.title} {100 * done // total} %: {done:,} of {total:,} {step.unit}"
-    if seconds > 0:
-        line += f", {done / seconds:,.0f}/s, {(total - done) * seconds / done:,.0f} s left"
+    if watched and seconds > 0:
+        line += f", {watched / seconds:,.0f}/s, {(total - done) * seconds / watched:,.0f} s left"
     return line + "\n"
