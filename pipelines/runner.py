@@ -39,7 +39,7 @@ REFUSED_RUNNERS = {
 # Failures that come of the input, besides those whose name ends in Refused.
 _FINAL = ("TooManyRejects", "NothingToBuild")
 _POLL_SECONDS = 0.1
-_PROGRESS_SECONDS = 0.25
+_PROGRESS_SECONDS = 0.5
 
 OnProgress = Callable[[Counter[str]], None]
 

@@ -78,7 +78,7 @@ def image_key(file_name: str) -> str:
 
 
 def candidate_names(file_name: str) -> Iterator[str]:
-    """Relative names under the root to look for, best first, made as they are asked for.
+    """Relative names under the root to look for, best first, made as they are asked for; none climbs out of it.
 
     A plain relative name has one candidate, itself: matching it by a shorter suffix would take another folder's
     image for it, though the image may lie in a folder of images within its folder. A name of some labeller's machine
@@ -95,4 +95,4 @@ def candidate_names(file_name: str) -> Iterator[str]:
         suffixes += ["/".join([*parts[:-1], folder, parts[-1]]) for folder in IMAGE_FOLDERS]
     if "\\" in file_name or _DRIVE.match(file_name):  # on POSIX systems also letters of a name like any others
         suffixes.insert(0, file_name)
-    yield from filter(None, suffixes)
+    yield from (suffix for suffix in suffixes if suffix and ".." not in suffix.split("/"))

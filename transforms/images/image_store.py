@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from transforms.images.image_names import IMAGE_SUFFIXES, candidate_names, name_parts, unicode_name
@@ -67,11 +67,11 @@ class ImageStore(ABC):
         """
         if "\0" in file_name:
             raise ImageRefused(Reason.NAME_NOT_UNICODE, "the name holds a NUL character")
-        for name in safe_candidates(file_name):
+        for name in candidate_names(file_name):
             file = self._read_exact(name)
             if file is not None:
                 return StoredImage(_written_name(name), file.data, (), file.stamp)
-        candidates = list(safe_candidates(file_name))
+        candidates = list(candidate_names(file_name))
         for name in candidates:
             found = self._find_equivalent(name)
             if found is not None and (file := self._read_exact(found)) is not None:
@@ -89,7 +89,7 @@ class ImageStore(ABC):
 
     def stamp(self, file_name: str) -> str | None:
         """The stamp that ``read`` would give the file, which is not opened; None if there is no file."""
-        for name in safe_candidates(file_name):
+        for name in candidate_names(file_name):
             if (stamp := self._stamp_exact(name)) is not None:
                 return stamp
         found = self.locate(file_name)
@@ -135,11 +135,6 @@ class ImageStore(ABC):
                 return folder
             place = f"{place}/{found}" if place else found
         return place
-
-
-def safe_candidates(file_name: str) -> Iterator[str]:
-    """The candidates that do not climb, as they are asked for."""
-    return (name for name in candidate_names(file_name) if ".." not in name.split("/"))
 
 
 def as_text(name: str) -> str:

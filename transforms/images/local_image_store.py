@@ -8,7 +8,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 
-from transforms.images.image_names import IMAGE_FOLDERS, IMAGE_SUFFIXES, unicode_name
+from transforms.images.image_names import IMAGE_FOLDERS, IMAGE_SUFFIXES, candidate_names, unicode_name
 from transforms.images.image_store import (
     MAX_IMAGE_BYTES,
     USUAL_SUFFIXES,
@@ -16,7 +16,6 @@ from transforms.images.image_store import (
     ImageRefused,
     ImageStore,
     as_text,
-    safe_candidates,
 )
 from transforms.ledger.reasons import Reason
 
@@ -47,7 +46,7 @@ class LocalImageStore(ImageStore):
 
     def locate(self, file_name: str) -> str | None:
         """The name under the root, as text, of the file that ``read`` would open, or None; nothing is opened."""
-        candidates = list(safe_candidates(file_name))
+        candidates = list(candidate_names(file_name))
         for name in candidates:
             with contextlib.suppress(ValueError):  # no file can have such a name
                 if os.path.lexists(f"{self._real_root}/{name}"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from transforms import storage
-from transforms.images.image_names import IMAGE_FOLDERS, IMAGE_SUFFIXES, unicode_name
+from transforms.images.image_names import IMAGE_FOLDERS, IMAGE_SUFFIXES, candidate_names, unicode_name
 from transforms.images.image_store import (
     MAX_IMAGE_BYTES,
     USUAL_SUFFIXES,
@@ -15,7 +15,6 @@ from transforms.images.image_store import (
     ImageRefused,
     ImageStore,
     as_text,
-    safe_candidates,
 )
 from transforms.ledger.reasons import Reason
 from transforms.storage.remote_listings import RemoteListings
@@ -43,7 +42,7 @@ class RemoteImageStore(ImageStore):
 
     def locate(self, file_name: str) -> str | None:
         """See ``ImageStore``."""
-        candidates = list(safe_candidates(file_name))
+        candidates = list(candidate_names(file_name))
         for name in candidates:
             if self._is_there(name):
                 return as_text(name)
