@@ -8,6 +8,7 @@ import pytest
 
 from tests.sample_data import jpeg
 from transforms.examples.check_boxes import check_objects
+from transforms.examples.checked_objects import CheckedObjects
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.geometry import Geometry
 from transforms.images.check_image import CheckedImage
@@ -38,7 +39,7 @@ def test_file_is_json_by_the_letter(tmp_path: Path, area: float | None) -> None:
     item = ObjectAnnotation(Box(1, 2, 11, 22), "개", area=area, is_crowd=True, difficult=True)
     checked, _ = check_objects([item], Geometry(40, 30, 40, 30))
     part.add("한글\n.jpg", 2**62, IMAGE, checked, IDS)
-    part.add("b.jpg", 5, IMAGE, [], IDS)
+    part.add("b.jpg", 5, IMAGE, CheckedObjects.of([]), IDS)
     keys = [ShardKey("val", 1), ShardKey("val", 0)]
     (tmp_path / ".parts").mkdir()
     (tmp_path / part_file_name(keys[0])).write_bytes(part.to_bytes())

@@ -9,9 +9,9 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
 
-from transforms.examples.checked_objects import CheckedObject
+from transforms.columned_objects import column_number
+from transforms.examples.checked_objects import CheckedObjects
 from transforms.examples.class_ids import ClassIds
 from transforms.examples.keypoints import UNLABELLED
 from transforms.images.check_image import CheckedImage
@@ -22,6 +22,7 @@ from transforms.storage.open_ahead import open_ahead
 
 PARTS_FOLDER = ".parts"
 _FLUSH_LINES = 1000
+_COLUMNS = [*map(column_number, ("class_name", "is_crowd", "difficult", "keypoints"))]
 
 
 def part_file_name(key: ShardKey) -> str:
@@ -45,7 +46,7 @@ class GroundTruthPart:
         name: str,
         source_id: int,
         image: CheckedImage,
-        objects: Sequence[CheckedObject],
+        objects: CheckedObjects,
         class_ids: ClassIds,
         masks: Sequence[Rle] = (),
     ) -> None:
@@ -60,24 +61,27 @@ class GroundTruthPart:
         """
         entry = {"id": source_id, "file_name": name, "width": image.width, "height": image.height}
         self._lines.append("I" + _inner(entry))
-        for item, mask in zip_longest(objects, masks):
-            box = item.box
-            annotation = {
-                "image_id": source_id,
-                "category_id": class_ids.labels[item.annotation.class_name],
-                "bbox": [box.xmin, box.ymin, box.xmax - box.xmin, box.ymax - box.ymin],
-                "area": item.area,
-                "iscrowd": int(bool(item.annotation.is_crowd)),
-            }
+        columns, silent = objects.columns, (None,) * len(objects)
+        class_names, crowds, difficult, keypoints = (columns[number] or silent for number in _COLUMNS)
+        rows = zip(
+            *objects.edges, objects.areas, class_names, crowds, difficult, keypoints, masks or silent, strict=True
+        )
+        for x0, y0, x1, y1, area, class_name, crowd, is_difficult, points, mask in rows:
+            # As JSON has it, in a quarter of the time: there are many.
+            line = (
+                f'A"image_id": {source_id}, "category_id": {class_ids.labels[class_name]}, '
+                f'"bbox": [{x0}, {y0}, {x1 - x0}, {y1 - y0}], "area": {area}, "iscrowd": {1 if crowd else 0}'
+            )
+            more: dict[str, object] = {}
             if mask is not None:
-                annotation["segmentation"] = {"size": [mask.height, mask.width], "counts": mask.counts}
-            if item.annotation.difficult is not None:
-                annotation["ignore"] = int(item.annotation.difficult)
-            if expected := len(class_ids.keypoints.places.get(item.annotation.class_name, ())):
-                points = item.annotation.keypoints or (UNLABELLED,) * expected
-                annotation["keypoints"] = [value for point in points for value in point]
-                annotation["num_keypoints"] = sum(point.visibility > 0 for point in points)
-            self._lines.append("A" + _inner(annotation))
+                more["segmentation"] = {"size": [mask.height, mask.width], "counts": mask.counts}
+            if is_difficult is not None:
+                more["ignore"] = int(is_difficult)
+            if expected := len(class_ids.keypoints.places.get(class_name, ())):
+                known = points or (UNLABELLED,) * expected
+                more["keypoints"] = [value for point in known for value in point]
+                more["num_keypoints"] = sum(point.visibility > 0 for point in known)
+            self._lines.append(f"{line}, {_inner(more)}" if more else line)
 
     def keep(self, lines: Sequence[str]) -> None:
         """Adds an image by the lines that it had in another dataset with the same ids of classes."""
