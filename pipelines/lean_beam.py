@@ -95,3 +95,4 @@ with _absent(_NOT_CALLED), _replaced(_stand_ins()):
 from pipelines import quick_beam  # noqa: E402 - it imports Beam
 
 quick_beam.remember_arguments()
+quick_beam.end_bundles_promptly()

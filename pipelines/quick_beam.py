@@ -1,4 +1,4 @@
-"""Beam's work that is done over and over while it builds a graph and sets up its steps, done once in a local run."""
+"""Beam in less time: what it does over and over, done once, and bundles that end as soon as they are done."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast
 
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.worker import statesampler
 from apache_beam.transforms import core
 
 _View = TypeVar("_View", bound=PipelineOptions)
 _Arguments = tuple[list[str], list[Any]]
+_SAMPLING_MILLISECONDS = 10
 
 
 class QuickOptions(PipelineOptions):
@@ -40,3 +42,15 @@ def _remembered(look: Callable[[Any], _Arguments]) -> Callable[[Any], _Arguments
         return [*names], [*defaults]
 
     return get_function_args_defaults
+
+
+class _PromptSampler(statesampler.StateSampler):
+    """Looks which step a worker is in more often than Beam's, every 0.2 s: the end of a bundle waits for its look."""
+
+    def __init__(self, prefix: str, counter_factory: Any):
+        super().__init__(prefix, counter_factory, sampling_period_ms=_SAMPLING_MILLISECONDS)
+
+
+def end_bundles_promptly() -> None:
+    """Lets the workers of this process end each bundle 0.1 s earlier on average."""
+    statesampler.StateSampler = _PromptSampler

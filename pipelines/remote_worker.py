@@ -49,7 +49,7 @@ def serve(worker_id: str, provision: str, control: str = "", logging_address: st
     from apache_beam.runners.worker import sdk_worker_main
     from google.protobuf import json_format
 
-    from pipelines import local_workers
+    from pipelines import local_workers, quick_beam
 
     info = _provision_info(provision, worker_id)
     control = info.control_endpoint.url or control
@@ -58,6 +58,7 @@ def serve(worker_id: str, provision: str, control: str = "", logging_address: st
         _refuse(control, worker_id, problem)
         return
     local_workers.spare_garbage_collector()
+    quick_beam.end_bundles_promptly()
     logging_address = info.logging_endpoint.url or logging_address
     environment = local_workers.worker_environment(
         worker_id, _descriptor(control), _descriptor(logging_address), options

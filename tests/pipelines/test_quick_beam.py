@@ -1,13 +1,16 @@
-"""Options and inspected methods are as without these short cuts."""
+"""Options and inspected methods are as without these short cuts, and Beam takes them."""
 
 import copy
 import pickle
 from typing import Any
 
 import apache_beam as beam
+import pytest
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.worker import bundle_processor, statesampler
+from apache_beam.utils.counters import CounterFactory
 
-from pipelines.quick_beam import QuickOptions, _remembered
+from pipelines.quick_beam import QuickOptions, _remembered, end_bundles_promptly
 
 FLAGS = ["--direct_num_workers=3", "--runner=FlinkRunner", "--experiments=a", "--experiments=b"]
 
@@ -53,3 +56,13 @@ def test_arguments_are_looked_at_once_for_each_method() -> None:
     assert [remembered(f) for f in (len, _DoFn.process, lambda x, y=1: x)] == [
         original(f) for f in (len, _DoFn.process, lambda x, y=1: x)
     ]
+
+
+def test_beam_makes_samplers_that_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statesampler, "StateSampler", statesampler.StateSampler)  # to be put back
+    end_bundles_promptly()
+    sampler = bundle_processor.statesampler.StateSampler("step", CounterFactory())
+    assert sampler.sampling_period_ms == 10
+    sampler.start()
+    sampler.stop_if_still_running()
+    assert sampler.finished

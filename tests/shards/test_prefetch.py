@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +16,15 @@ def executor() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
+def each(load: Callable[[int], int]) -> Callable[[Sequence[int]], list[int]]:
+    return lambda items: [load(item) for item in items]
+
+
+def pairs(stream: Iterator[tuple[Sequence[int], Sequence[int]]]) -> Iterator[tuple[int, int]]:
+    for items, results in stream:
+        yield from zip(items, results, strict=True)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 100, 1000])
 def test_results_come_in_order(executor: ThreadPoolExecutor, count: int) -> None:
     def load(item: int) -> int:
@@ -23,7 +32,9 @@ def test_results_come_in_order(executor: ThreadPoolExecutor, count: int) -> None
             time.sleep(0.0005)
         return item * item
 
-    assert list(prefetch(range(count), load, lambda result: 1, executor)) == [(n, n * n) for n in range(count)]
+    assert list(pairs(prefetch(range(count), each(load), lambda result: 1, executor))) == [
+        (n, n * n) for n in range(count)
+    ]
 
 
 def test_loads_known_to_wait_overlap_from_the_start() -> None:
@@ -49,7 +60,7 @@ def test_slow_loads_overlap(executor: ThreadPoolExecutor) -> None:
             running -= 1
         return item
 
-    assert len(list(prefetch(range(200), load, lambda result: 1, executor))) == 200
+    assert len(list(pairs(prefetch(range(200), each(load), lambda result: 1, executor)))) == 200
     assert 5 <= most <= MAX_THREADS
 
 
@@ -65,7 +76,8 @@ def test_bytes_ahead_are_bounded(executor: ThreadPoolExecutor) -> None:
             most = max(most, loaded - used)
         return item
 
-    for _ in prefetch(range(300), load, lambda result: 1_000_000, executor, Pace(max_bytes=4_000_000)):
+    stream = prefetch(range(300), each(load), lambda result: 1_000_000, executor, Pace(max_bytes=4_000_000))
+    for _ in pairs(stream):
         with lock:
             used += 1
     # Before the first sizes are known, two tasks are under way.
@@ -81,7 +93,7 @@ def test_what_load_raises_is_raised_at_its_turn(executor: ThreadPoolExecutor) ->
     seen = []
     message = ""
     try:
-        for item, _ in prefetch(range(100), load, lambda result: 1, executor):
+        for item, _ in pairs(prefetch(range(100), each(load), lambda result: 1, executor)):
             seen.append(item)
     except OSError as error:
         message = str(error)
@@ -98,8 +110,8 @@ def test_leaving_early_stops_the_loads(executor: ThreadPoolExecutor) -> None:
         time.sleep(0.001)
         return item
 
-    stream = prefetch(range(100_000), load, lambda result: 1, executor)
-    assert next(stream) == (0, 0)
+    stream = prefetch(range(100_000), each(load), lambda result: 1, executor)
+    assert next(stream) == ([0], [0])
     stream.close()  # type: ignore[attr-defined]
     time.sleep(0.05)
     count = len(loaded)

@@ -1,9 +1,9 @@
-"""An image of a shard on its way to a record: unpacked, its files read and checked. Runs in threads."""
+"""Images of a shard on their way to records: unpacked, their files read and checked. Runs in threads."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -74,6 +74,15 @@ class StampedImage(NamedTuple):
         return 0 if isinstance(self.loaded, ImageRefused) else self.loaded.size
 
 
+class _ReadImage(NamedTuple):
+    """An image whose files were read; ``beside`` are the stamps of all but the picture."""
+
+    image: AnnotatedImage
+    stored: StoredImage
+    existing: ExistingRecord | None
+    beside: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class ImageLoader:
     """Loads images.
@@ -91,32 +100,45 @@ class ImageLoader:
     earlier: EarlierShard | None = None
     kept: Mapping[str, KeptImage] = field(default_factory=dict)
 
-    def load(self, member: PackedImage) -> StampedImage:
-        """Unpacks an image and reads its files, unless its record is there.
+    def load(self, members: Sequence[PackedImage]) -> list[StampedImage]:
+        """Unpacks images and reads their files, unless their records are there; step by step, as ``RecordMaker``.
 
         Raises:
           OSError: the storage failed.
           PreviousRefused: the dataset before is damaged.
         """
-        image = member.unpack()
+        images = [member.unpack() for member in members]
+        read = [self._read(member, image) for member, image in zip(members, images, strict=True)]
+        checked = [item if isinstance(item, StampedImage) else self._checked(item) for item in read]
+        return [item if isinstance(item, StampedImage) else self._loaded(*item) for item in checked]
+
+    def _read(self, member: PackedImage, image: AnnotatedImage) -> _ReadImage | StampedImage:
         if self.earlier is not None and (kept := self.kept.get(member.key)) is not None:
             return StampedImage(image, kept.stamp, KeptRecord(kept, self.earlier.payload(kept)))
-        files, stored = self.files, None
-        beside = files.stamps_beside(image)
+        beside = self.files.stamps_beside(image)
         try:
-            stored, existing = files.read(image)
-            checked = check_image(stored.data, self.policy)
+            return _ReadImage(image, *self.files.read(image), beside)
         except ImageRefused as refused:
-            stamp = files.stamp_of_refused(image, stored, refused)
-            return StampedImage(image, files.joined_stamp(image, stamp, beside), refused)
-        loaded = self._loaded(stored, checked, files.read_masks(image), existing)
-        return StampedImage(image, files.joined_stamp(image, stored.stamp, beside), loaded)
+            return self._refused(image, None, refused, beside)
 
-    def _loaded(
-        self, stored: StoredImage, checked: CheckedImage, mask_files: MaskFiles, existing: ExistingRecord | None
-    ) -> LoadedImage:
+    def _checked(self, item: _ReadImage) -> tuple[_ReadImage, CheckedImage] | StampedImage:
+        try:
+            return item, check_image(item.stored.data, self.policy)
+        except ImageRefused as refused:
+            return self._refused(item.image, item.stored, refused, item.beside)
+
+    def _refused(
+        self, image: AnnotatedImage, stored: StoredImage | None, refused: ImageRefused, beside: Sequence[str]
+    ) -> StampedImage:
+        stamp = self.files.stamp_of_refused(image, stored, refused)
+        return StampedImage(image, self.files.joined_stamp(image, stamp, beside), refused)
+
+    def _loaded(self, item: _ReadImage, checked: CheckedImage) -> StampedImage:
+        image, stored, existing, beside = item
+        mask_files = self.files.read_masks(image)
         near = perceptual_hash(checked.data, self.policy.max_pixels) if self.with_perceptual_hashes else None
         sha256 = hashlib.sha256(checked.data).hexdigest()
         source = stored.data if existing is None else existing.payload
         digest = files_digest(source, sha256 if source is checked.data else "", mask_files)
-        return LoadedImage(stored, checked, sha256, mask_files, digest, existing, near)
+        loaded = LoadedImage(stored, checked, sha256, mask_files, digest, existing, near)
+        return StampedImage(image, self.files.joined_stamp(image, stored.stamp, beside), loaded)

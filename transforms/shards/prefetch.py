@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -15,8 +15,8 @@ Result = TypeVar("Result")
 MAX_THREADS = 64
 MAX_BYTES_AHEAD = 64 << 20
 # A task is given as many items as take about this long, so that handing over costs little of it.
-_TASK_SECONDS = 0.004
-_MAX_TASK_ITEMS = 16
+_TASK_SECONDS = 0.008
+_MAX_TASK_ITEMS = 32
 # Weight of the newest measurement in the moving averages.
 _NEW = 0.2
 # The pace is looked at this often; more tasks are tried if the consumer waits for this share of the time, and kept if
@@ -91,32 +91,32 @@ class Pace:
 
 def prefetch(
     items: Iterable[Item],
-    load: Callable[[Item], Result],
+    load: Callable[[Sequence[Item]], Sequence[Result]],
     size_of: Callable[[Result], int],
     executor: ThreadPoolExecutor,
     pace: Pace | None = None,
-) -> Iterator[tuple[Item, Result]]:
-    """Yields ``(item, load(item))`` in order while later loads are already under way.
+) -> Iterator[tuple[Sequence[Item], Sequence[Result]]]:
+    """Yields ``(some_items, load(some_items))`` in order while later loads are already under way.
 
     Args:
       items: loaded in this order.
-      load: runs in a thread of the executor; what it raises is raised here.
+      load: of some items, one result each; runs in a thread of the executor; what it raises is raised here.
       size_of: bytes that a result holds.
       executor: shared by all shards of a worker; it has at most MAX_THREADS threads.
       pace: what was learnt from items before; it learns on.
     """
     pace = pace or Pace()
     remaining = iter(items)
-    pending: deque[tuple[list[Item], Future[tuple[float, float, list[Result]]]]] = deque()
+    pending: deque[tuple[list[Item], Future[tuple[float, float, Sequence[Result]]]]] = deque()
 
-    def load_all(batch: list[Item]) -> tuple[float, float, list[Result]]:
+    def timed_load(batch: list[Item]) -> tuple[float, float, Sequence[Result]]:
         start, start_of_work = time.perf_counter(), time.thread_time()
-        results = [load(item) for item in batch]
+        results = load(batch)
         return time.perf_counter() - start, time.thread_time() - start_of_work, results
 
     def fill() -> None:
         while len(pending) < pace.tasks and (batch := list(islice(remaining, pace.task_items))):
-            pending.append((batch, executor.submit(load_all, batch)))
+            pending.append((batch, executor.submit(timed_load, batch)))
 
     try:
         while True:
@@ -127,12 +127,12 @@ def prefetch(
                 load_seconds, _, results = future.result()
                 waited = time.perf_counter() - start
             elif batch := list(islice(remaining, pace.task_items)):
-                load_seconds, work_seconds, results = load_all(batch)
+                load_seconds, work_seconds, results = timed_load(batch)
                 waited = load_seconds if pace.has_spare_core else load_seconds - work_seconds
             else:
                 return
             fill()  # these load while the results are used
-            yield from zip(batch, results, strict=True)
+            yield batch, results
             passed = time.perf_counter() - start
             pace.measure(len(batch), sum(map(size_of, results)), load_seconds, waited, passed)
     finally:

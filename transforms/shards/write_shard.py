@@ -82,12 +82,9 @@ def write_shard(
     loader = ImageLoader(files, settings.image_policy, settings.with_perceptual_hashes, earlier, kept)
     with open_atomic(path, file_executor) as file:
         waiting = _WaitingRecords(file, on_images)
-        for member, (image, stamp, loaded) in prefetch(ordered, loader.load, _SIZE, executor, pace):
-            if isinstance(loaded, KeptRecord):
-                records.keep(member, image, loaded)
-                waiting.add([loaded.payload] if loaded.payload else ())
-            else:
-                waiting.add(records.add(member, image, loaded, stamp))
+        for batch, images in prefetch(ordered, loader.load, _SIZE, executor, pace):
+            for buffers in records.add(batch, images):
+                waiting.add(buffers)
         waiting.write()
         if settings.claim is not None:
             settings.claim.check()
