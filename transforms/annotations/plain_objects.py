@@ -13,8 +13,8 @@ import numpy.typing as npt
 from transforms.annotations.object_columns import DTYPE, ObjectColumns, Rows
 from transforms.annotations.spilled_numbers import Floats, Integers, SpilledNumbers, ranges
 
-# So many (12 MB) go to a file together.
-MOST_IN_MEMORY = 1 << 17
+# So many (6 MB) go to a file together.
+MOST_IN_MEMORY = 1 << 16
 _ROWS_AT_ONCE = 1 << 14
 # That are given back at once: of polygons, and so many for an object itself.
 MAX_NUMBERS = 1 << 20
