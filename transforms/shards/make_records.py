@@ -6,7 +6,8 @@ step's code and tables, push those of the other steps out of the processor's cac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from transforms.columned_objects import ColumnedObjects, column_number
@@ -90,18 +91,22 @@ class RecordMaker:
         self._class_ids = settings.class_ids
         self._with_rles = with_rles
 
-    def make(self, images: Iterable[tuple[int, AnnotatedImage, LoadedImage]]) -> list[MadeRecord | ImageRefused]:
+    def make(self, images: Iterable[tuple[int, AnnotatedImage, LoadedImage]]) -> Iterator[MadeRecord | ImageRefused]:
         """The record of each image, or why it has none.
 
         Args:
-          images: with the ids that their records get, unique in the dataset, 0 <= id < 2**63.
+          images: that fit into memory, with the ids that their records get: unique in the dataset, 0 <= id < 2**63.
         """
-        checked = [self._checked(*image) for image in images]
-        features = [{} if isinstance(item, ImageRefused) else self._features(item) for item in checked]
-        return [
-            item if isinstance(item, ImageRefused) else self._encoded(item, its_features)
-            for item, its_features in zip(checked, features, strict=True)
-        ]
+        remaining = iter(images)
+        # Masks take memory, and so long that little else counts.
+        at_once = 1 if self._settings.with_masks else None
+        while some := list(islice(remaining, at_once)):
+            checked = [self._checked(*image) for image in some]
+            features = [{} if isinstance(item, ImageRefused) else self._features(item) for item in checked]
+            yield from [
+                item if isinstance(item, ImageRefused) else self._encoded(item, its_features)
+                for item, its_features in zip(checked, features, strict=True)
+            ]
 
     def _checked(self, source_id: int, image: AnnotatedImage, loaded: LoadedImage) -> _CheckedImage | ImageRefused:
         picture = loaded.checked

@@ -54,24 +54,23 @@ class ShardRecords:
         self._inputs: list[ImageInputs] = []
         self._stamps: list[int] = []
 
-    def add(self, members: Sequence[PackedImage], images: Sequence[StampedImage]) -> list[Sequence[bytes]]:
-        """Accounts for images and makes their records.
+    def add(self, members: Sequence[PackedImage], images: Sequence[StampedImage]) -> Iterator[Sequence[bytes]]:
+        """Makes the records of images and accounts for each as it is taken.
 
         Args:
           members: some of the shard, in its order.
           images: as loaded.
 
-        Returns:
+        Yields:
           For each the buffers of its serialised Example; none if it was refused.
         """
-        made = iter(
-            self._maker.make(
-                (self._plan.source_id(member.key, image.image.image_id), image.image, image.loaded)
-                for member, image in zip(members, images, strict=True)
-                if isinstance(image.loaded, LoadedImage)
-            )
+        made = self._maker.make(
+            (self._plan.source_id(member.key, image.image.image_id), image.image, image.loaded)
+            for member, image in zip(members, images, strict=True)
+            if isinstance(image.loaded, LoadedImage)
         )
-        return [self._account(member, image, made) for member, image in zip(members, images, strict=True)]
+        for member, image in zip(members, images, strict=True):
+            yield self._account(member, image, made)
 
     def _account(
         self, member: PackedImage, stamped: StampedImage, made: Iterator[MadeRecord | ImageRefused]
