@@ -27,7 +27,6 @@ class LiveCounters:
         self._ended: Counter[str] = Counter()
         self._under_way: dict[str, Counter[str]] = {}
         self._are_over: set[str] = set()
-        self._news = threading.Event()
 
     def report(self, bundle: str, infos: Iterable[Any]) -> None:
         """Takes a progress report of a bundle that is under way."""
@@ -35,7 +34,6 @@ class LiveCounters:
         with self._lock:
             if bundle not in self._are_over:  # a report may be overtaken by the end
                 self._under_way[bundle] = values
-        self._news.set()
 
     def end(self, bundle: str, infos: Iterable[Any]) -> None:
         """Takes the final counters of a bundle."""
@@ -44,16 +42,6 @@ class LiveCounters:
             self._under_way.pop(bundle, None)
             self._are_over.add(bundle)
             self._ended.update(values)
-        self._news.set()
-
-    def wait(self, seconds: float) -> None:
-        """Returns at the next report or end, or when so much time has passed; for one thread."""
-        self._news.wait(seconds)
-        self._news.clear()
-
-    def wake(self) -> None:
-        """Lets ``wait`` return."""
-        self._news.set()
 
     def snapshot(self) -> Counter[str]:
         """All counters as they are now."""

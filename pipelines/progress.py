@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
+# Workers tell what they have done twice a second, each for itself: within less time, the rate is that of their telling.
+_FEWEST_SECONDS = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -99,6 +102,6 @@ class PlainLines:
 def _line(step: Step, done: int, total: int, watched: int, seconds: float) -> str:
     """The state of a step; the rate is that of the ``watched`` units which these seconds were seen to take."""
     line = f"{step.title} {100 * done // total} %: {done:,} of {total:,} {step.unit}"
-    if watched and seconds > 0:
+    if watched and seconds >= _FEWEST_SECONDS:
         line += f", {watched / seconds:,.0f}/s, {(total - done) * seconds / watched:,.0f} s left"
     return line + "\n"

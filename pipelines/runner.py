@@ -217,13 +217,11 @@ def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOption
         except BaseException as error:
             failures.append(error)
         is_over.set()
-        counters.wake()
 
     with reporting_to(counters):
         thread = threading.Thread(target=run, name="pipeline", daemon=True)
         thread.start()
-        while not is_over.is_set():
-            counters.wait(_POLL_SECONDS)
+        while not is_over.wait(_POLL_SECONDS):
             on_progress(counters.snapshot())
             if not is_over.is_set() and (dead := _dead_worker()) is not None:
                 _stop_workers()
@@ -232,7 +230,7 @@ def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOption
                     f"a worker process died (exit code {dead.exitcode}; -9 means killed, often for want of memory); "
                     "run again to resume: finished work is kept",
                 )
-        on_progress(counters.snapshot())  # the end may have come just after the last look
+        on_progress(counters.snapshot())
     if failures:
         _stop_workers()
         raise _failure(failures[0]) from failures[0]

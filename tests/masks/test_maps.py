@@ -15,8 +15,8 @@ from transforms.examples.geometry import Geometry, geometry_of
 from transforms.images.check_image import CheckedImage
 from transforms.images.image_store import ImageRefused
 from transforms.ledger.reasons import Reason
+from transforms.ledger.refusal import Refusal
 from transforms.masks.maps import EncodedMaps, encode_maps, panoptic_maps
-from transforms.masks.mask_refused import MaskRefused
 from transforms.records import AnnotatedImage, PanopticMap, PanopticSegment
 
 WIDTH, HEIGHT = 6, 4
@@ -43,7 +43,7 @@ def pixels(maps: EncodedMaps, key: str) -> list[list[int]]:
     return np.asarray(image).tolist()  # type: ignore[no-any-return]
 
 
-def encode(data: bytes | MaskRefused, orientation: int = 1, ids: ClassIds = IDS, **fields: Any) -> EncodedMaps:
+def encode(data: bytes | Refusal, orientation: int = 1, ids: ClassIds = IDS, **fields: Any) -> EncodedMaps:
     """The maps of an image whose map file has this content."""
     width, height = (HEIGHT, WIDTH) if orientation >= 5 else (WIDTH, HEIGHT)
     image = AnnotatedImage("a.jpg", width=WIDTH, height=HEIGHT, **fields)
@@ -136,9 +136,9 @@ def test_maps_turn_with_their_picture(orientation: int) -> None:
     assert found == frame.pixels(values).tolist()
 
 
-BAD: dict[str, tuple[bytes | MaskRefused, Reason]] = {
-    "missing": (MaskRefused(Reason.MASK_MISSING, "no file"), Reason.MAP_MISSING),
-    "outside the root": (MaskRefused(Reason.PATH_OUTSIDE_ROOT, "no"), Reason.PATH_OUTSIDE_ROOT),
+BAD: dict[str, tuple[bytes | Refusal, Reason]] = {
+    "missing": (Refusal(Reason.MASK_MISSING, "no file"), Reason.MAP_MISSING),
+    "outside the root": (Refusal(Reason.PATH_OUTSIDE_ROOT, "no"), Reason.PATH_OUTSIDE_ROOT),
     "no bytes": (b"", Reason.MAP_UNREADABLE),
     "text": (b"404 not found", Reason.MAP_UNREADABLE),
     "cut": (coloured(VALUES)[:60], Reason.MAP_UNREADABLE),

@@ -19,3 +19,15 @@ def test_rate_is_of_what_was_watched() -> None:
         "writing 50 %: 500 of 1,000 images, 100/s, 5 s left",
         "writing 100 %: 1,000 of 1,000 images, 117/s, 0 s left",
     ]
+
+
+def test_no_rate_is_told_of_moments() -> None:
+    now = 0.0
+    stream = io.StringIO()
+    lines = PlainLines([STEP], stream, lambda: now)
+    for now, done in ((0.0, 90), (0.01, 180), (0.02, 1000)):  # noqa: B007 - the clock's
+        lines.update(Counter(done=done))
+    assert stream.getvalue().splitlines() == [
+        "writing 18 %: 180 of 1,000 images",
+        "writing 100 %: 1,000 of 1,000 images",
+    ]

@@ -11,7 +11,7 @@ import pytest
 from transforms.annotations.packs import pack_entry
 from transforms.examples.wire_format import BYTES, INT64, encode_example
 from transforms.ledger.reasons import Reason
-from transforms.masks.mask_refused import MaskRefused
+from transforms.ledger.refusal import Refusal
 from transforms.records import AnnotatedImage, Box, BoxProblem, ObjectAnnotation, Polygons
 from transforms.shards.image_inputs import (
     ImageInputs,
@@ -63,7 +63,7 @@ def test_source_counts_where_records_name_it() -> None:
 
 def test_files_digest() -> None:
     alone = files_digest(b"picture", "", {})
-    masks = {"m.png": b"mask", "n.png": MaskRefused(Reason.MASK_MISSING, "in /a")}
+    masks = {"m.png": b"mask", "n.png": Refusal(Reason.MASK_MISSING, "in /a")}
     digests = {
         alone,
         files_digest(b"another", "", {}),
@@ -72,7 +72,7 @@ def test_files_digest() -> None:
         files_digest(b"picture", "", {"m.png": b"mask"}),
     }
     assert len(digests) == 5
-    elsewhere = masks | {"n.png": MaskRefused(Reason.MASK_MISSING, "in /b")}
+    elsewhere = masks | {"n.png": Refusal(Reason.MASK_MISSING, "in /b")}
     assert files_digest(b"picture", "", masks) == files_digest(b"picture", "", elsewhere)
 
 

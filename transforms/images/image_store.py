@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from transforms.images.image_names import IMAGE_SUFFIXES, candidate_names, name_parts, unicode_name
 from transforms.ledger.reasons import Reason
+from transforms.ledger.refusal import Refusal
 
 MAX_IMAGE_BYTES = 256 << 20
 USUAL_SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG")
@@ -22,6 +23,11 @@ class ImageRefused(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+    @property
+    def refusal(self) -> Refusal:
+        """What it says."""
+        return Refusal(self.reason, self.detail)
 
 
 class StoredImage(NamedTuple):

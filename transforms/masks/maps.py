@@ -19,6 +19,7 @@ from transforms.examples.wire_format import BYTES, Value
 from transforms.images.check_image import CheckedImage
 from transforms.images.image_store import ImageRefused
 from transforms.ledger.reasons import Reason
+from transforms.ledger.refusal import Refusal
 from transforms.masks.mask_pictures import Values, values_of_picture
 from transforms.masks.mask_png import png_of_values
 from transforms.masks.mask_refused import MaskRefused
@@ -118,10 +119,10 @@ def panoptic_maps(
 
 
 def _values(path: str, size: tuple[int, int], files: MaskFiles) -> Values:
-    data = files.get(path, MaskRefused(Reason.MASK_MISSING, "the annotation names no file"))
+    data = files.get(path, Refusal(Reason.MASK_MISSING, "the annotation names no file"))
     try:
-        if isinstance(data, MaskRefused):
-            raise data
+        if isinstance(data, Refusal):
+            raise MaskRefused(*data)
         return values_of_picture(data, *size)
     except MaskRefused as refused:
         raise _refused(_REASONS.get(refused.reason, Reason.MAP_UNREADABLE), refused.detail) from None

@@ -15,6 +15,7 @@ from transforms.examples.wire_format import BYTES, FLOAT, Value
 from transforms.images.check_image import CheckedImage
 from transforms.images.image_store import ImageRefused, ImageStore
 from transforms.ledger.reasons import Reason
+from transforms.ledger.refusal import Refusal
 from transforms.masks.deflate_runs import Integers
 from transforms.masks.mask_pictures import Values, bitmap_of_picture, values_of_picture
 from transforms.masks.mask_png import (
@@ -37,7 +38,7 @@ MAX_MASK_BYTES = 256 << 20
 _BATCH = 32  # objects whose masks are encoded together
 _NO_CHANGES = np.empty(0, np.int64)
 
-MaskFiles = Mapping[str, bytes | MaskRefused]
+MaskFiles = Mapping[str, bytes | Refusal]
 """The content of mask files by their paths, or why there is none."""
 
 
@@ -67,7 +68,7 @@ class ObjectMasks:
 
 def read_mask_files(
     image: AnnotatedImage, stores: Sequence[ImageStore], with_masks: bool
-) -> dict[str, bytes | MaskRefused]:
+) -> dict[str, bytes | Refusal]:
     """Reads the files that an image's maps are in, and if wanted its objects' masks.
 
     Args:
@@ -88,19 +89,19 @@ def mask_paths(image: AnnotatedImage, with_masks: bool) -> list[str]:
     return sorted(paths)
 
 
-def _read_mask_file(path: str, stores: Sequence[ImageStore]) -> bytes | MaskRefused:
+def _read_mask_file(path: str, stores: Sequence[ImageStore]) -> bytes | Refusal:
     refusals = []
     for store in stores:
         try:
             return store.read(path).data
         except ImageRefused as refused:
-            refusals.append(refused)
+            refusals.append(refused.refusal)
     found = [refused for refused in refusals if refused.reason is not Reason.IMAGE_MISSING]
     if found:
         is_outside = found[0].reason is Reason.PATH_OUTSIDE_ROOT
         reason = Reason.PATH_OUTSIDE_ROOT if is_outside else Reason.MASK_UNREADABLE
-        return MaskRefused(reason, f"the mask file {path!r}: {found[0].detail}")
-    return MaskRefused(Reason.MASK_MISSING, f"there is no mask file {path!r} below the annotations' root")
+        return Refusal(reason, f"the mask file {path!r}: {found[0].detail}")
+    return Refusal(Reason.MASK_MISSING, f"there is no mask file {path!r} below the annotations' root")
 
 
 def encode_masks(
@@ -237,8 +238,8 @@ class _MaskEncoder:
     def _file_values(self, path: str) -> Values:
         if path not in self._values:
             data = self._files[path]
-            if isinstance(data, MaskRefused):
-                raise data
+            if isinstance(data, Refusal):
+                raise MaskRefused(*data)
             self._values[path] = values_of_picture(data, *self._frame)
         return self._values[path]
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from transforms.annotations.packs import PackedImage
 from transforms.examples.wire_format import LARGE_BYTES
-from transforms.masks.mask_refused import MaskRefused
+from transforms.ledger.refusal import Refusal
 from transforms.masks.object_masks import MaskFiles
 from transforms.records import AnnotatedImage, BoxProblem
 
@@ -80,7 +80,7 @@ def files_digest(picture: bytes, picture_sha256: str, mask_files: MaskFiles) -> 
         return int(sha256[:16], 16)
     parts = [sha256.encode()]
     for path, data in sorted(mask_files.items()):
-        content = str(data.reason).encode() if isinstance(data, MaskRefused) else hashlib.sha256(data).digest()
+        content = str(data.reason).encode() if isinstance(data, Refusal) else hashlib.sha256(data).digest()
         parts += (path.encode("utf-8", "surrogateescape"), content)
     return _digest(b"\0".join(parts))
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from transforms import storage
 from transforms.examples.existing_record import ExistingRecord, load_record
-from transforms.images.image_store import ImageRefused, ImageStore, StoredImage
+from transforms.images.image_store import ImageStore, StoredImage
 from transforms.images.open_image_store import open_image_store
 from transforms.images.record_store import read_record
 from transforms.ledger.reasons import Reason
+from transforms.ledger.refusal import Refusal
 from transforms.masks.object_masks import MaskFiles, mask_paths, read_mask_files
 from transforms.records import AnnotatedImage
 from transforms.shards.image_inputs import files_digest
@@ -75,11 +76,11 @@ class InputFiles:
             stamps.append(_known(next((stamp for stamp in found if stamp is not None), None)))
         return stamps
 
-    def stamp_of_refused(self, image: AnnotatedImage, stored: StoredImage | None, refused: ImageRefused) -> str:
+    def stamp_of_refused(self, image: AnnotatedImage, stored: StoredImage | None, refusal: Refusal) -> str:
         """The stamp of the picture of an image that is refused, before or after it was read."""
         if stored is not None or image.record is not None:
             return "" if stored is None else stored.stamp
-        is_missing = refused.reason is Reason.IMAGE_MISSING
+        is_missing = refusal.reason is Reason.IMAGE_MISSING
         return _known(None if is_missing else self.stores[image.source].stamp(image.file_name))
 
     def joined_stamp(self, image: AnnotatedImage, picture: str, beside: Sequence[str]) -> int:

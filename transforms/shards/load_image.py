@@ -12,6 +12,7 @@ from transforms.examples.existing_record import ExistingRecord
 from transforms.images.check_image import CheckedImage, ImagePolicy, check_image
 from transforms.images.image_store import ImageRefused, StoredImage
 from transforms.images.perceptual_hash import perceptual_hash
+from transforms.ledger.refusal import Refusal
 from transforms.masks.object_masks import MaskFiles
 from transforms.records import AnnotatedImage
 from transforms.shards.earlier_shard import EarlierShard, KeptImage
@@ -66,12 +67,12 @@ class StampedImage(NamedTuple):
 
     image: AnnotatedImage
     stamp: int
-    loaded: LoadedImage | KeptRecord | ImageRefused
+    loaded: LoadedImage | KeptRecord | Refusal
 
     @property
     def size(self) -> int:
         """Bytes that were loaded."""
-        return 0 if isinstance(self.loaded, ImageRefused) else self.loaded.size
+        return 0 if isinstance(self.loaded, Refusal) else self.loaded.size
 
 
 class _ReadImage(NamedTuple):
@@ -119,19 +120,19 @@ class ImageLoader:
         try:
             return _ReadImage(image, *self.files.read(image), beside)
         except ImageRefused as refused:
-            return self._refused(image, None, refused, beside)
+            return self._refused(image, None, refused.refusal, beside)
 
     def _checked(self, item: _ReadImage) -> tuple[_ReadImage, CheckedImage] | StampedImage:
         try:
             return item, check_image(item.stored.data, self.policy)
         except ImageRefused as refused:
-            return self._refused(item.image, item.stored, refused, item.beside)
+            return self._refused(item.image, item.stored, refused.refusal, item.beside)
 
     def _refused(
-        self, image: AnnotatedImage, stored: StoredImage | None, refused: ImageRefused, beside: Sequence[str]
+        self, image: AnnotatedImage, stored: StoredImage | None, refusal: Refusal, beside: Sequence[str]
     ) -> StampedImage:
-        stamp = self.files.stamp_of_refused(image, stored, refused)
-        return StampedImage(image, self.files.joined_stamp(image, stamp, beside), refused)
+        stamp = self.files.stamp_of_refused(image, stored, refusal)
+        return StampedImage(image, self.files.joined_stamp(image, stamp, beside), refusal)
 
     def _loaded(self, item: _ReadImage, checked: CheckedImage) -> StampedImage:
         image, stored, existing, beside = item

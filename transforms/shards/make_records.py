@@ -22,6 +22,7 @@ from transforms.examples.wire_format import BYTES, Value, encode_example
 from transforms.images.check_image import CheckedImage
 from transforms.images.image_store import ImageRefused
 from transforms.ledger.reasons import Reason
+from transforms.ledger.refusal import Refusal
 from transforms.masks.maps import encode_maps
 from transforms.masks.object_masks import ObjectMasks, encode_masks
 from transforms.masks.written_masks import broken_mask
@@ -91,24 +92,24 @@ class RecordMaker:
         self._class_ids = settings.class_ids
         self._with_rles = with_rles
 
-    def make(self, images: Iterable[tuple[int, AnnotatedImage, LoadedImage]]) -> Iterator[MadeRecord | ImageRefused]:
+    def make(self, images: Iterable[tuple[int, AnnotatedImage, LoadedImage]]) -> Iterator[MadeRecord | Refusal]:
         """The record of each image, or why it has none.
 
         Args:
           images: that fit into memory, with the ids that their records get: unique in the dataset, 0 <= id < 2**63.
         """
         remaining = iter(images)
-        # Masks take memory, and so long that little else counts.
+        # Masks to be made take memory, and so long that little else counts.
         at_once = 1 if self._settings.with_masks else None
         while some := list(islice(remaining, at_once)):
             checked = [self._checked(*image) for image in some]
-            features = [{} if isinstance(item, ImageRefused) else self._features(item) for item in checked]
+            features = [{} if isinstance(item, Refusal) else self._features(item) for item in checked]
             yield from [
-                item if isinstance(item, ImageRefused) else self._encoded(item, its_features)
+                item if isinstance(item, Refusal) else self._encoded(item, its_features)
                 for item, its_features in zip(checked, features, strict=True)
             ]
 
-    def _checked(self, source_id: int, image: AnnotatedImage, loaded: LoadedImage) -> _CheckedImage | ImageRefused:
+    def _checked(self, source_id: int, image: AnnotatedImage, loaded: LoadedImage) -> _CheckedImage | Refusal:
         picture = loaded.checked
         try:
             geometry, repairs = geometry_of(image, picture, self._settings.image_policy.frame)
@@ -117,7 +118,7 @@ class RecordMaker:
             masks = self._masks(objects, loaded, geometry, is_kept)
             maps = encode_maps(image, picture, geometry, loaded.mask_files, self._class_ids)
         except ImageRefused as refused:
-            return refused
+            return refused.refusal
         of_image, remarks = image_level_features(image, self._class_ids)
         beside = of_image | maps.features
         if remarks or maps.remarks:

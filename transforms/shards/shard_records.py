@@ -9,9 +9,9 @@ from transforms import storage
 from transforms.annotations.packs import PackedImage
 from transforms.columned_objects import column_number
 from transforms.examples import feature_keys as keys
-from transforms.images.image_store import ImageRefused
 from transforms.ledger.ledger_rows import ImageRow
 from transforms.ledger.reasons import Reason
+from transforms.ledger.refusal import Refusal
 from transforms.records import AnnotatedImage
 from transforms.shards.coco_ground_truth import PARTS_FOLDER, GroundTruthPart, part_file_name
 from transforms.shards.earlier_shard import EarlierShard
@@ -73,18 +73,18 @@ class ShardRecords:
             yield self._account(member, image, made)
 
     def _account(
-        self, member: PackedImage, stamped: StampedImage, made: Iterator[MadeRecord | ImageRefused]
+        self, member: PackedImage, stamped: StampedImage, made: Iterator[MadeRecord | Refusal]
     ) -> Sequence[bytes]:
         image, stamp, loaded = stamped
         if isinstance(loaded, KeptRecord):
             self.keep(member, image, loaded)
             return (loaded.payload,) if loaded.payload else ()
         self._stamps.append(stamp)
-        if isinstance(loaded, ImageRefused):
+        if isinstance(loaded, Refusal):
             self._account_rejected(member, image, loaded)
             return ()
         record = next(made)
-        if isinstance(record, ImageRefused):
+        if isinstance(record, Refusal):
             self._account_rejected(member, image, record)
             return ()
         self._account_written(member, image, loaded, record)
@@ -143,7 +143,7 @@ class ShardRecords:
         row, inputs = self._earlier.rows[position], self._earlier.inputs[position]
         self._stamps.append(kept.image.stamp)
         if row.status == "rejected":
-            self._account_rejected(member, image, ImageRefused(Reason(row.reasons[0]), row.detail))
+            self._account_rejected(member, image, Refusal(Reason(row.reasons[0]), row.detail))
             return
         class_names = self._earlier.hand_over(kept.image, kept.payload, self.result) if kept.payload else []
         if self._ground_truth is not None:
@@ -161,7 +161,7 @@ class ShardRecords:
         self.result.records += 1
         self.result.kept += 1
 
-    def _account_rejected(self, member: PackedImage, image: AnnotatedImage, refused: ImageRefused) -> None:
+    def _account_rejected(self, member: PackedImage, image: AnnotatedImage, refusal: Refusal) -> None:
         checksum = order_hash(member.key)
         row = ImageRow(
             image.source,
@@ -169,11 +169,11 @@ class ShardRecords:
             image.file_name,
             image.image_id,
             "rejected",
-            (str(refused.reason),),
-            refused.detail,
+            (str(refusal.reason),),
+            refusal.detail,
             boxes_read=image.boxes_read,
         )
-        lost = image.lost_boxes(Reason.IMAGE_REJECTED, f"the image was rejected: {refused}")
+        lost = image.lost_boxes(Reason.IMAGE_REJECTED, f"the image was rejected: {refusal}")
         self._ledger.add_image(row, checksum, lost)
         digest = annotation_digest(member, self._settings.is_mixed)
         self._inputs.append(ImageInputs(checksum, digest, parsed_problems=len(lost)))
