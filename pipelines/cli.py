@@ -25,11 +25,18 @@ COMMANDS = {
 # share the interpreter's lock with the engine.
 _IN_PROCESSES = ("build", "verify")
 _MODE_FLAG = "--direct_running_mode"
+_RESUMED = (["build"], ["detect"])
+_EXIT_INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 
 
 def run() -> NoReturn:
     """Runs the command of this process and ends it at once: to take Beam apart object by object takes half a second."""
-    code = main()
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        kept = "; the same command goes on with what is finished" if sys.argv[1:2] in _RESUMED else ""
+        print(f"boxmill: interrupted{kept}", file=sys.stderr)
+        code = _EXIT_INTERRUPTED
     if _is_elsewhere(sys.argv):
         sys.exit(code)  # a job server that Beam started is stopped on the way out
     sys.stdout.flush()

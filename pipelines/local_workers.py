@@ -11,9 +11,10 @@ import json
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -53,7 +54,11 @@ def warm_up(modules: Sequence[str]) -> None:
     _CONTEXT.set_forkserver_preload(
         [*modules, __name__, "grpc.experimental", "apache_beam.runners.worker.sdk_worker_main"]
     )
+    # Ctrl-C is for the launcher, with which all of them end. They inherit that it is held back.
+    resource_tracker.ensure_running()  # the start of the server would start it, and that lets Ctrl-C through again
+    held_back = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     forkserver.ensure_running()
+    signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
 
 
 def start_process(work: Callable[..., None], *arguments: Any) -> BaseProcess:

@@ -334,3 +334,28 @@ def test_failing_storage_fails_the_build_and_leaves_no_dataset(
         calls = total + 1
         assert build_tfrecords.main(arguments(inputs, output)) == 0
         assert digests(output) == uninterrupted[0]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_interrupted_build_says_so_in_a_sentence_and_goes_on(
+    heavy_inputs: Path, uninterrupted_heavy: tuple[dict[str, str], float], tmp_path: Path, begun: bool
+) -> None:
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "pipelines.cli", "build", *arguments(heavy_inputs, output, *TWO_PROCESSES)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    if begun:
+        assert any(line.startswith("writing") for line in process.stdout)
+    else:
+        time.sleep(0.7)  # while all its processes import
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
+    text, _ = process.communicate()
+    assert process.returncode == 130, text
+    assert text.splitlines()[-1] == "boxmill: interrupted; the same command goes on with what is finished"
+    assert "Traceback" not in text
+    again = start(heavy_inputs, output, *TWO_PROCESSES)
+    text, _ = again.communicate()
+    assert again.returncode == 0, text
+    assert digests(output) == uninterrupted_heavy[0]
