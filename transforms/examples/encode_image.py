@@ -46,7 +46,8 @@ def image_features(
     left, top, right, bottom = objects.edges
     xmin, xmax = [edge / width for edge in left], [edge / width for edge in right]
     ymin, ymax = [edge / height for edge in top], [edge / height for edge in bottom]
-    crowds = _as_integers(columns[_IS_CROWD] or (None,) * len(objects))
+    is_crowd = columns[_IS_CROWD]
+    crowds = [0] * len(objects) if is_crowd is None else _as_integers(is_crowd)
     features: dict[str, Value] = {
         keys.ENCODED: (BYTES, (image.data,)),
         keys.FORMAT: (BYTES, (image.format.encode(),)),
@@ -59,12 +60,12 @@ def image_features(
         keys.XMIN: (FLOAT, xmin),
         keys.YMAX: (FLOAT, ymax),
         keys.XMAX: (FLOAT, xmax),
-        keys.LABEL: (INT64, [class_ids.labels[name] for name in class_names]),
-        keys.TEXT: (BYTES, [name.encode() for name in class_names]),
+        keys.LABEL: (INT64, [*map(class_ids.labels.__getitem__, class_names)]),
+        keys.TEXT: (BYTES, [*map(str.encode, class_names)]),
         keys.AREA: (FLOAT, objects.areas),
         keys.IS_CROWD: (INT64, crowds),
         keys.TFDS_BBOX: (FLOAT, [*chain.from_iterable(zip(ymin, xmin, ymax, xmax, strict=True))]),
-        keys.TFDS_LABEL: (INT64, [class_ids.indices[name] for name in class_names]),
+        keys.TFDS_LABEL: (INT64, [*map(class_ids.indices.__getitem__, class_names)]),
         keys.TFDS_IS_CROWD: (INT64, crowds),
     }
     _add_optional(features, columns)

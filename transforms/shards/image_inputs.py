@@ -43,6 +43,7 @@ class ImageInputs(NamedTuple):
     objects: tuple[int, ...] = ()
 
 
+_EMPTY_DIGEST = hashlib.blake2b(digest_size=8)
 _SCHEMA = pa.schema(
     [
         *((name, pa.uint64()) for name in ("key", "annotation", "files", "record")),
@@ -64,7 +65,7 @@ def annotation_digest(image: PackedImage, is_mixed: bool) -> int:
       image: as annotated.
       is_mixed: there are several sources, and the record says which is the image's.
     """
-    return _digest(image.content, image.source.encode() if is_mixed else b"")
+    return short_digest(image.content, image.source.encode() if is_mixed else b"")
 
 
 def files_digest(picture: bytes, picture_sha256: str, mask_files: MaskFiles) -> int:
@@ -82,7 +83,7 @@ def files_digest(picture: bytes, picture_sha256: str, mask_files: MaskFiles) -> 
     for path, data in sorted(mask_files.items()):
         content = str(data.reason).encode() if isinstance(data, Refusal) else hashlib.sha256(data).digest()
         parts += (path.encode("utf-8", "surrogateescape"), content)
-    return _digest(b"\0".join(parts))
+    return short_digest(b"\0".join(parts))
 
 
 def record_digest(buffers: Sequence[bytes], picture: bytes) -> int:
@@ -94,12 +95,13 @@ def record_digest(buffers: Sequence[bytes], picture: bytes) -> int:
     """
     if len(buffers) == 1 and len(picture) >= LARGE_BYTES:  # a stored record, taken over as it is
         before, _, after = buffers[0].partition(picture)
-        return _digest(before, after)
-    return _digest(*(buffer for buffer in buffers if buffer is not picture))
+        return short_digest(before, after)
+    return short_digest(*[buffer for buffer in buffers if buffer is not picture])
 
 
-def _digest(*parts: bytes | memoryview) -> int:
-    digest = hashlib.blake2b(digest_size=8)
+def short_digest(*parts: bytes) -> int:
+    """64 bits of the concatenation of the parts."""
+    digest = _EMPTY_DIGEST.copy()  # which takes half the time of making one
     for part in parts:
         digest.update(part)
     return int.from_bytes(digest.digest(), "big")

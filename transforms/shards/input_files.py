@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from transforms.ledger.reasons import Reason
 from transforms.ledger.refusal import Refusal
 from transforms.masks.object_masks import MaskFiles, mask_paths, read_mask_files
 from transforms.records import AnnotatedImage
-from transforms.shards.image_inputs import files_digest
+from transforms.shards.image_inputs import files_digest, short_digest
 from transforms.shards.input_stamps import NO_STAMP
 
 _MISSING = "missing"
@@ -94,8 +93,7 @@ class InputFiles:
         stamps = list(beside) if image.record is not None else [picture, *beside]
         if not all(stamps):
             return NO_STAMP
-        digest = hashlib.blake2b("\n".join(stamps).encode(), digest_size=8)
-        return int.from_bytes(digest.digest(), "big")
+        return short_digest("\n".join(stamps).encode())
 
     def digest(self, image: AnnotatedImage) -> int:
         """See ``files_digest``; the files are read.

@@ -110,13 +110,13 @@ class ShardRecords:
             stored.name,
             str(source_id),
             "repaired" if reasons else "written",
-            reasons=tuple(map(str, reasons)),
-            detail=record.detail,
-            split=result.key.split,
-            shard=result.key.number,
-            index=result.records,
-            boxes_read=image.boxes_read,
-            boxes_written=len(objects),
+            tuple(map(str, reasons)),
+            record.detail,
+            result.key.split,
+            result.key.number,
+            result.records,
+            image.boxes_read,
+            len(objects),
         )
         self._ledger.add_image(row, checksum, record.problems, objects.columns[_CLASS_NAME] or ())
         result.records += 1
