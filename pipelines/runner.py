@@ -221,15 +221,19 @@ def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOption
     with reporting_to(counters):
         thread = threading.Thread(target=run, name="pipeline", daemon=True)
         thread.start()
-        while not is_over.wait(_POLL_SECONDS):
-            on_progress(counters.snapshot())
-            if not is_over.is_set() and (dead := _dead_worker()) is not None:
-                _stop_workers()
-                raise PipelineFailed(
-                    "WorkerDied",
-                    f"a worker process died (exit code {dead.exitcode}; -9 means killed, often for want of memory); "
-                    "run again to resume: finished work is kept",
-                )
+        try:
+            while not is_over.wait(_POLL_SECONDS):
+                on_progress(counters.snapshot())
+                if not is_over.is_set() and (dead := _dead_worker()) is not None:
+                    _stop_workers()
+                    raise PipelineFailed(
+                        "WorkerDied",
+                        f"a worker process died (exit code {dead.exitcode}; -9 means killed, often for want of "
+                        "memory); run again to resume: finished work is kept",
+                    )
+        except KeyboardInterrupt:
+            _stop_workers()  # before they miss this process, and say so
+            raise
         on_progress(counters.snapshot())
     if failures:
         _stop_workers()

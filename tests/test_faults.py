@@ -353,7 +353,7 @@ def test_interrupted_build_says_so_in_a_sentence_and_goes_on(
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
     text, _ = process.communicate()
     assert process.returncode == 130, text
-    assert text.splitlines()[-1] == "boxmill: interrupted; the same command goes on with what is finished"
+    assert "boxmill: interrupted; the same command goes on with what is finished" in text.splitlines()
     assert "Traceback" not in text
     again = start(heavy_inputs, output, *TWO_PROCESSES)
     text, _ = again.communicate()
