@@ -34,7 +34,8 @@ def run() -> NoReturn:
     try:
         code = main()
     except KeyboardInterrupt:
-        kept = "; the same command goes on with what is finished" if sys.argv[1:2] in _RESUMED else ""
+        is_resumed = sys.argv[1:2] in _RESUMED and runs_here(sys.argv)
+        kept = "; the same command goes on with what is finished" if is_resumed else ""
         print(f"boxmill: interrupted{kept}", file=sys.stderr)
         code = _EXIT_INTERRUPTED
     if _is_elsewhere(sys.argv):

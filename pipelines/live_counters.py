@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,8 +58,9 @@ def _user_counters(infos: Iterable[Any]) -> Counter[str]:
 
 
 @contextmanager
-def reporting_to(counters: LiveCounters) -> Iterator[None]:
-    """Within the block, local runners report to ``counters``."""
+def reporting_to(counters: LiveCounters, on_failure: Callable[[Exception], object]) -> Iterator[None]:
+    """Within the block, local runners report to ``counters``, and tell of the failure of a bundle when it happens: they
+    themselves wait for the other workers' first."""
     requester, manager = fn_runner.ProgressRequester, fn_runner.BundleManager
     process_bundle = manager.process_bundle
 
@@ -71,7 +72,11 @@ def reporting_to(counters: LiveCounters) -> Iterator[None]:
             super().__init__(worker_handler, instruction_id, frequency, report)
 
     def reporting_process_bundle(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = process_bundle(self, *args, **kwargs)
+        try:
+            result = process_bundle(self, *args, **kwargs)
+        except Exception as error:
+            on_failure(error)
+            raise
         counters.end(result[0].instruction_id, result[0].process_bundle.monitoring_infos)
         return result
 

@@ -6,29 +6,24 @@ engine, so that one command would differ between machines.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
-from multiprocessing import connection
-from multiprocessing.process import BaseProcess
-from typing import Any
 
 import apache_beam as beam
 import grpc
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, PipelineOptions, StandardOptions
 from apache_beam.runners import runner as beam_runner
-from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
+from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.transforms import environments
-from google.protobuf import text_format
 
-from pipelines import clusters, dataflow, local_workers, quiet_beam, remote_worker
+from pipelines import clusters, dataflow, forked_workers, local_workers, quiet_beam, remote_worker
+from pipelines.forked_workers import ForkedEnvironment
 from pipelines.live_counters import NAMESPACE, LiveCounters, reporting_to
 
 LOCAL_RUNNERS = ("", "directrunner", "fnapirunner", "bundlebaseddirectrunner")
@@ -60,46 +55,6 @@ class PipelineFailed(Exception):
 
 class RunnerRefused(Exception):
     """The runner that the user named cannot be used; the message says why."""
-
-
-class _ForkedEnvironment(environments.Environment):
-    """The environment of the worker processes of ``local_workers``."""
-
-    def __init__(self, options: Mapping[str, Any]):
-        super().__init__(capabilities=environments.python_sdk_capabilities())
-        self._payload = json.dumps(options, default=str).encode()
-
-    def to_runner_api_parameter(self, context: Any) -> tuple[str, bytes]:
-        del context
-        return local_workers.FORKED_URN, self._payload
-
-
-@worker_handlers.WorkerHandler.register_environment(local_workers.FORKED_URN, bytes)
-class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):
-    """Starts a worker process and knows when it died."""
-
-    running: list[BaseProcess] = []  # noqa: RUF012 - of all handlers of this process
-
-    def __init__(self, payload: bytes, state: Any, provision_info: Any, grpc_server: Any):
-        super().__init__(state, provision_info, grpc_server)
-        self._options = json.loads(payload)
-        self._process: BaseProcess | None = None
-
-    def start_worker(self) -> None:
-        environment = local_workers.worker_environment(
-            self.worker_id,
-            text_format.MessageToString(self.control_api_service_descriptor()),
-            text_format.MessageToString(self.logging_api_service_descriptor()),
-            self._options,
-        )
-        self._process = local_workers.start_worker(environment)
-        self.running.append(self._process)
-
-    def stop_worker(self) -> None:
-        assert self._process is not None
-        if self._process in self.running:
-            self.running.remove(self._process)
-        self._process.join()
 
 
 def is_local(options: PipelineOptions) -> bool:
@@ -218,26 +173,23 @@ def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOption
             failures.append(error)
         is_over.set()
 
-    with reporting_to(counters):
+    with reporting_to(counters, failures.append):
         thread = threading.Thread(target=run, name="pipeline", daemon=True)
         thread.start()
         try:
             while not is_over.wait(_POLL_SECONDS):
                 on_progress(counters.snapshot())
-                if not is_over.is_set() and (dead := _dead_worker()) is not None:
-                    _stop_workers()
-                    raise PipelineFailed(
-                        "WorkerDied",
-                        f"a worker process died (exit code {dead.exitcode}; -9 means killed, often for want of "
-                        "memory); run again to resume: finished work is kept",
-                    )
-        except KeyboardInterrupt:
-            _stop_workers()  # before they miss this process, and say so
-            raise
+                # Beam would wait for ever for one that died before all was done, and long for those that are busy.
+                is_vain = forked_workers.dead_worker() or (failures and forked_workers.are_running())
+                if is_vain and not is_over.wait(_POLL_SECONDS):
+                    break
+            death = forked_workers.dead_worker()
+        finally:
+            forked_workers.stop_workers()  # before they miss this process, and say so
         on_progress(counters.snapshot())
-    if failures:
-        _stop_workers()
-        raise _failure(failures[0]) from failures[0]
+    if failures or not is_over.is_set():
+        failure = death or failures[0]
+        raise _failure(failure) from failure
 
 
 def _built(
@@ -251,24 +203,6 @@ def _built(
     os.rmdir(pipeline.local_tempdir)
     build(pipeline)
     return pipeline
-
-
-def _dead_worker() -> BaseProcess | None:
-    processes = list(_ForkedWorkerHandler.running)
-    ended = connection.wait([process.sentinel for process in processes], timeout=0) if processes else []
-    for process in processes:
-        # A worker that is told to stop is taken off the list before it ends, with 0; the pause lets that happen.
-        if process.sentinel in ended and process in _ForkedWorkerHandler.running:
-            time.sleep(_POLL_SECONDS)
-            if process in _ForkedWorkerHandler.running and process.exitcode:
-                return process
-    return None
-
-
-def _stop_workers() -> None:
-    for process in list(_ForkedWorkerHandler.running):
-        process.kill()
-        _ForkedWorkerHandler.running.remove(process)
 
 
 _NAMED_ERROR = re.compile(r"^(?:[\w.]+\.)?([A-Z]\w*(?:Error|Exception|[a-z])): (.*)$")
@@ -298,6 +232,6 @@ def _local_runner(options: PipelineOptions) -> fn_runner.FnApiRunner:
     worker_options = {
         name: value for name, value in options.get_all_options(drop_default=True).items() if "direct" not in name
     }
-    environment = _ForkedEnvironment(worker_options) if forked else environments.EmbeddedPythonGrpcEnvironment.default()
+    environment = ForkedEnvironment(worker_options) if forked else environments.EmbeddedPythonGrpcEnvironment.default()
     direct.direct_running_mode = "boxmill"  # any name that the runner knows makes it replace our environment
     return fn_runner.FnApiRunner(default_environment=environment, progress_request_frequency=_PROGRESS_SECONDS)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -273,26 +274,55 @@ def workers_of(launcher: int) -> Iterator[int]:
                 yield from workers_of(int(path.name))
 
 
+def kill_one_of(family: list[int]) -> None:
+    """Kills the last of some processes that has not ended yet."""
+    for process in reversed(family):
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        return
+
+
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.75, 0.9])
 def test_killed_worker_ends_the_run_and_a_rerun_resumes(
-    inputs: Path, tmp_path: Path, uninterrupted: tuple[dict[str, str], float]
+    inputs: Path, tmp_path: Path, uninterrupted: tuple[dict[str, str], float], share: float
 ) -> None:
     expected, seconds = uninterrupted
     output = tmp_path / "out"
     process = start(inputs, output, *TWO_PROCESSES)
-    time.sleep(0.75 * seconds)
+    time.sleep(share * seconds)
     family = list(workers_of(process.pid))
     began = time.perf_counter()
-    if family:
-        os.kill(family[-1], signal.SIGKILL)
+    kill_one_of(family)
     text, _ = process.communicate(timeout=60)
     assert time.perf_counter() - began < 30
-    if process.returncode:  # else the worker had done its part already
-        assert "a worker process died" in text
-        assert "Traceback" not in text
+    if process.returncode:  # else the process had done its part already
+        assert "boxmill build: a worker process died" in text
+    assert "Traceback" not in text
     again = start(inputs, output, *TWO_PROCESSES)
     again.communicate()
     assert again.returncode == 0
     assert digests(output) == expected
+
+
+@pytest.mark.slow
+def test_any_process_of_a_build_killed_at_any_moment(
+    inputs: Path, tmp_path: Path, uninterrupted: tuple[dict[str, str], float]
+) -> None:
+    expected, seconds = uninterrupted
+    generator = random.Random(SEED)
+    for number in range(100):
+        output = tmp_path / f"out{number}"
+        process = start(inputs, output, *TWO_PROCESSES)
+        time.sleep(generator.uniform(0.1, 1.1) * seconds)
+        family = list(workers_of(process.pid))
+        kill_one_of(family[: generator.randint(1, 4)])
+        text, _ = process.communicate(timeout=60)
+        assert "Traceback" not in text
+        assert (process.returncode == 0) != ("boxmill build: a worker process died" in text), text
+        if not process.returncode:
+            assert digests(output) == expected
 
 
 @pytest.mark.parametrize("operation", ["fsync", "replace", "write", "link"])
@@ -349,7 +379,8 @@ def test_interrupted_build_says_so_in_a_sentence_and_goes_on(
     if begun:
         assert any(line.startswith("writing") for line in process.stdout)
     else:
-        time.sleep(0.7)  # while all its processes import
+        while not psutil.Process(process.pid).children():  # which import, as does the command
+            time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
     text, _ = process.communicate()
     assert process.returncode == 130, text
