@@ -60,6 +60,7 @@ def build(
     is_spread: bool = False,
     is_awaited: bool = True,
     pack_folder: str = "",
+    workers_here: int = 0,
 ) -> beam.PCollection[dict[str, Any]]:
     """Adds the graph of a build to a pipeline.
 
@@ -72,6 +73,7 @@ def build(
       is_spread: deal work out evenly among workers elsewhere, at the price of sending annotations about twice more.
       is_awaited: the caller stays until the end, and cleans up; else the job does.
       pack_folder: see ``PackStore``.
+      workers_here: all workers, if they are on this machine; then there is a pack folder.
 
     Returns:
       The manifest.
@@ -81,8 +83,9 @@ def build(
     from transforms.annotations.pack_store import PackStore
     from transforms.annotations.read_annotations import ReadAnnotations
     from transforms.shards.write_shards import CommitDataset, RemoveLeftovers, WriteShards
-    from transforms.splits.assign_shards import AssignShards, PlanShards
+    from transforms.splits.assign_shards import AssignShards, PlanShards, packed_size
     from transforms.splits.hash_pictures import HashPictures
+    from transforms.take_turns import TakeTurns
 
     store = PackStore(pack_folder)
     packs = root | "Read annotations" >> ReadAnnotations(units, rejections, store)  # packs of AnnotatedImage, no pixels
@@ -97,6 +100,8 @@ def build(
     assigned = packs | "Assign" >> AssignShards(plan, store)  # (shard, [pack])
     if is_spread:  # by its hash, a worker may have been given most shards
         assigned |= "Spread shards" >> beam.Reshuffle()
+    if workers_here > 1:
+        assigned |= "Share out shards" >> TakeTurns(workers_here, pack_folder, packed_size)
     manifest = (
         assigned
         | "Write shards" >> WriteShards(write_settings, plan)  # ShardResult
@@ -152,7 +157,7 @@ def _run(argv: Sequence[str]) -> int:
     from pipelines.clusters import check_cluster, is_cluster
     from pipelines.dataflow import check_job
     from pipelines.progress import showing
-    from pipelines.runner import has_spare_core, is_awaited, run_pipeline
+    from pipelines.runner import has_spare_core, is_awaited, run_pipeline, workers_here
     from transforms.shards.coco_ground_truth import PARTS_FOLDER
     from transforms.shards.dataset_folder import claimed_target
     from transforms.shards.manifest import read_manifest
@@ -196,6 +201,7 @@ def _run(argv: Sequence[str]) -> int:
                     is_spread=is_cluster(options),
                     is_awaited=is_awaited(options),
                     pack_folder=folder,
+                    workers_here=workers_here(options),
                 )
 
             with _folder_of_packs(options, work_folder) as folder:

@@ -74,6 +74,11 @@ def has_spare_core(options: PipelineOptions) -> bool:
     return is_local(options) and options.view_as(DirectOptions).direct_num_workers < (os.cpu_count() or 1)
 
 
+def workers_here(options: PipelineOptions) -> int:
+    """Workers that a pipeline has on this machine; 0 if it runs elsewhere."""
+    return (options.view_as(DirectOptions).direct_num_workers or os.cpu_count() or 1) if is_local(options) else 0
+
+
 def local_workers_of(options: PipelineOptions) -> int:
     """Workers that a pipeline would have on this machine and that it has cores for."""
     cores = os.cpu_count() or 1

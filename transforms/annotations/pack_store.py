@@ -51,3 +51,8 @@ def fetched(pack: bytes) -> bytes:
     with open(path, "rb", buffering=0) as file:
         file.seek(int(start))
         return file.read(int(size))
+
+
+def stored_size(pack: bytes) -> int:
+    """Bytes of a pack, wherever it lies."""
+    return int(pack.split(b" ", 3)[2]) if pack.startswith(_MARK) else len(pack)
