@@ -83,7 +83,7 @@ def build(
     from transforms.annotations.pack_store import PackStore
     from transforms.annotations.read_annotations import ReadAnnotations
     from transforms.shards.write_shards import CommitDataset, RemoveLeftovers, WriteShards
-    from transforms.splits.assign_shards import AssignShards, PlanShards, packed_size
+    from transforms.splits.assign_shards import AssignShards, PlanShards
     from transforms.splits.hash_pictures import HashPictures
     from transforms.take_turns import TakeTurns
 
@@ -101,7 +101,7 @@ def build(
     if is_spread:  # by its hash, a worker may have been given most shards
         assigned |= "Spread shards" >> beam.Reshuffle()
     if workers_here > 1:
-        assigned |= "Share out shards" >> TakeTurns(workers_here, pack_folder, packed_size)
+        assigned |= "Share out shards" >> TakeTurns(workers_here, pack_folder)
     manifest = (
         assigned
         | "Write shards" >> WriteShards(write_settings, plan)  # ShardResult

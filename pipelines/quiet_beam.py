@@ -45,12 +45,13 @@ def show_submission() -> None:
 
 def quieten_failures() -> None:
     """Keeps local workers from logging and printing a failure that the runner raises anyway."""
-    from apache_beam.runners.worker import sdk_worker
+    from apache_beam.runners.worker import log_handler, sdk_worker
 
     for name in ("apache_beam.runners.common", "apache_beam.runners.worker.data_plane", sdk_worker.__name__):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.getLogger("apache_beam.runners.worker.sdk_worker_main").setLevel(logging.ERROR)
-    sdk_worker.print = _print_nothing  # the module prints to stderr besides logging
+    for module in (sdk_worker, log_handler):
+        module.print = _print_nothing  # these print to stderr besides logging
     threading.excepthook = _tell_of_thread
 
 

@@ -22,8 +22,8 @@ from apache_beam.runners import runner as beam_runner
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.transforms import environments
 
-from pipelines import clusters, dataflow, forked_workers, local_workers, quiet_beam, remote_worker
-from pipelines.forked_workers import ForkedEnvironment
+from pipelines import clusters, dataflow, local_workers, quiet_beam, remote_worker
+from pipelines.forked_workers import ForkedWorkers
 from pipelines.live_counters import NAMESPACE, LiveCounters, reporting_to
 
 LOCAL_RUNNERS = ("", "directrunner", "fnapirunner", "bundlebaseddirectrunner")
@@ -111,6 +111,8 @@ def run_pipeline(
     name = _runner_name(options)
     if name in REFUSED_RUNNERS:
         raise RunnerRefused(f"--runner={name} is refused: {REFUSED_RUNNERS[name]}; use DirectRunner or FlinkRunner")
+    if is_local(options) and options.view_as(DirectOptions).direct_runner_bundle_repeat:
+        raise RunnerRefused("--direct_runner_bundle_repeat is refused: what is written and moved cannot be repeated")
     if is_local(options):  # and --no_wait_until_finish means nothing: all ends with this process
         _run_locally(build, options, on_progress or (lambda counters: None))
         return ""
@@ -166,7 +168,8 @@ def _is_final(text: str, is_first: bool) -> bool:
 def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOptions, on_progress: OnProgress) -> None:
     quiet_beam.quieten_failures()
     local_workers.spare_garbage_collector()
-    pipeline = _built(build, _local_runner(options), options)
+    workers = ForkedWorkers()
+    pipeline = _built(build, _local_runner(options, workers), options)
     counters = LiveCounters()
     failures: list[BaseException] = []
     is_over = threading.Event()
@@ -185,12 +188,12 @@ def _run_locally(build: Callable[[beam.Pipeline], None], options: PipelineOption
             while not is_over.wait(_POLL_SECONDS):
                 on_progress(counters.snapshot())
                 # Beam would wait for ever for one that died before all was done, and long for those that are busy.
-                is_vain = forked_workers.dead_worker() or (failures and forked_workers.are_running())
+                is_vain = workers.death() or (failures and workers.are_running())
                 if is_vain and not is_over.wait(_POLL_SECONDS):
                     break
-            death = forked_workers.dead_worker()
+            death = workers.death()
         finally:
-            forked_workers.stop_workers()  # before they miss this process, and say so
+            workers.stop()  # before they miss this process, and say so
         on_progress(counters.snapshot())
     if failures or not is_over.is_set():
         failure = death or failures[0]
@@ -228,7 +231,7 @@ def _failure(error: BaseException, text: str | None = None) -> PipelineFailed:
     return PipelineFailed(kind, message)
 
 
-def _local_runner(options: PipelineOptions) -> fn_runner.FnApiRunner:
+def _local_runner(options: PipelineOptions, workers: ForkedWorkers) -> fn_runner.FnApiRunner:
     direct = options.view_as(DirectOptions)
     mode = direct.direct_running_mode
     forked = mode == "multi_processing"
@@ -237,6 +240,8 @@ def _local_runner(options: PipelineOptions) -> fn_runner.FnApiRunner:
     worker_options = {
         name: value for name, value in options.get_all_options(drop_default=True).items() if "direct" not in name
     }
-    environment = ForkedEnvironment(worker_options) if forked else environments.EmbeddedPythonGrpcEnvironment.default()
+    environment = (
+        workers.environment(worker_options) if forked else environments.EmbeddedPythonGrpcEnvironment.default()
+    )
     direct.direct_running_mode = "boxmill"  # any name that the runner knows makes it replace our environment
     return fn_runner.FnApiRunner(default_environment=environment, progress_request_frequency=_PROGRESS_SECONDS)

@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
 
-from pipelines import forked_workers, local_workers
-from pipelines.runner import PipelineFailed, run_pipeline
+from pipelines import local_workers
+from pipelines.runner import PipelineFailed, RunnerRefused, run_pipeline
 
 TWO_PROCESSES = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")
 LONG_SECONDS = 60
@@ -33,7 +35,7 @@ class KillsItself(beam.DoFn):
 
 
 def test_worker_that_is_killed_fails_the_run() -> None:
-    with pytest.raises(PipelineFailed, match=r"^a worker process died \(exit code -9;.*run again to resume") as failure:
+    with pytest.raises(PipelineFailed, match=r"^a worker process died \(exit code -9;.*run again:") as failure:
         run([1], KillsItself())
     assert failure.value.kind == "WorkerDied"
 
@@ -79,20 +81,64 @@ def test_server_of_workers_that_dies_fails_the_run_though_one_worker_runs(monkey
         run([1], DoesNothing())
     assert failure.value.kind == "WorkerDied"
     assert started[0].exitcode
-    assert forked_workers.dead_worker() is None  # the next run begins anew
 
 
-def test_worker_that_dies_when_all_is_done_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
-    handler = forked_workers._ForkedWorkerHandler
-    genuine = handler.close
+def test_worker_that_dies_while_it_is_closed_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = worker_handlers.GrpcWorkerHandler.close
     codes: list[int | None] = []
 
-    def killed_before(self: forked_workers._ForkedWorkerHandler) -> None:
-        assert self._process is not None
+    def killed_before(self: Any) -> None:
         self._process.kill()
         genuine(self)
         codes.append(self._process.exitcode)
 
-    monkeypatch.setattr(handler, "close", killed_before)
+    monkeypatch.setattr(worker_handlers.GrpcWorkerHandler, "close", killed_before)
     run([1], DoesNothing())
     assert -signal.SIGKILL in codes
+
+
+class KillsTheServer(beam.DoFn):
+    """Kills the process that has forked its worker, and goes on."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def process(self, element: int) -> None:
+        os.kill(os.getppid(), signal.SIGKILL)
+        while True:
+            (self._folder / "alive").touch()
+            time.sleep(0.01)
+
+
+def test_workers_do_not_outlive_their_server(tmp_path: Path) -> None:
+    with pytest.raises(PipelineFailed, match=r"^a worker process died"):
+        run([1], KillsTheServer(tmp_path))
+    time.sleep(0.2)
+    (tmp_path / "alive").unlink()
+    time.sleep(0.2)
+    assert not (tmp_path / "alive").exists()
+
+
+def test_interrupted_run_starts_no_worker_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = local_workers.start_worker
+    late: list[BaseProcess] = []
+
+    def slowly(environment: dict[str, str]) -> BaseProcess:
+        time.sleep(0.5)
+        late.append(genuine(environment))
+        return late[-1]
+
+    def interrupt(counters: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local_workers, "start_worker", slowly)
+    with pytest.raises(KeyboardInterrupt):
+        run_pipeline(lambda root: root | beam.Create([1]), PipelineOptions(TWO_PROCESSES), interrupt)
+    time.sleep(2)
+    assert [process.exitcode for process in late] == [-signal.SIGKILL]
+    run([1], DoesNothing())
+
+
+def test_bundles_that_would_be_repeated_are_refused() -> None:
+    with pytest.raises(RunnerRefused, match=r"^--direct_runner_bundle_repeat is refused"):
+        run_pipeline(lambda root: None, PipelineOptions(["--direct_runner_bundle_repeat=1"]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from transforms.annotations.pack_store import IN_MEMORY, PackStore, fetched, stored_size
+from transforms.annotations.pack_store import IN_MEMORY, PackStore, fetched
 from transforms.annotations.packs import Entry, PackedImage, decode_pack, encode_pack
 from transforms.annotations.refusals import DUP_IMAGE_REMEDY, refuse_image
 from transforms.ledger.reasons import Reason
@@ -119,8 +119,3 @@ class AssignShards(beam.PTransform):
             >> beam.FlatMap(assign_pack, self.plan, self.store).with_output_types(tuple[tuple[str, int], bytes])
             | "Group by shard" >> beam.GroupByKey()
         )
-
-
-def packed_size(shard: tuple[tuple[str, int], Iterable[bytes]]) -> int:
-    """Bytes of the packs of a shard: about how long it takes to write it, beside another one."""
-    return sum(map(stored_size, shard[1]))
