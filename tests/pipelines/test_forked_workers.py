@@ -104,6 +104,7 @@ class KillsTheServer(beam.DoFn):
         self._folder = folder
 
     def process(self, element: int) -> None:
+        (self._folder / "alive").touch()
         os.kill(os.getppid(), signal.SIGKILL)
         while True:
             (self._folder / "alive").touch()
@@ -134,7 +135,10 @@ def test_interrupted_run_starts_no_worker_afterwards(tmp_path: Path, monkeypatch
     monkeypatch.setattr(local_workers, "start_worker", slowly)
     with pytest.raises(KeyboardInterrupt):
         run_pipeline(lambda root: root | beam.Create([1]), PipelineOptions(TWO_PROCESSES), interrupt)
-    time.sleep(2)
+    deadline = time.monotonic() + LONG_SECONDS
+    while not late and time.monotonic() < deadline:
+        time.sleep(0.1)
+    late[0].join(LONG_SECONDS)
     assert [process.exitcode for process in late] == [-signal.SIGKILL]
     run([1], DoesNothing())
 
