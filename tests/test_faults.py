@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
@@ -381,7 +380,7 @@ def test_interrupted_build_says_so_in_a_sentence_and_goes_on(
     if begun:
         assert any(line.startswith("writing") for line in process.stdout)
     else:
-        while not psutil.Process(process.pid).children():  # which import, as does the command
+        while not any(workers_of(process.pid)):  # which import, as does the command
             time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
     text, _ = process.communicate()
